@@ -1,0 +1,44 @@
+"""The text of helpers that a generated module carries, read from the modules that define them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+_NAME = re.compile(r"\b_[a-z]\w*")
+
+
+@cache
+def functions(package: str, module: str) -> dict[str, str]:
+    """Name to source text of the functions of a module."""
+    text = files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")
+    parts = re.split(r"^(?=def |\S)", text, flags=re.MULTILINE)
+    found = {}
+    for part in parts:
+        match = re.match(r"def (_\w+)\(", part)
+        if match:
+            found[match[1]] = part.rstrip() + "\n"
+    return found
+
+
+def closure(wanted: Iterable[str], source: dict[str, str]) -> list[str]:
+    """The texts of the wanted functions and of those that they call, in the source's order."""
+    needed: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in source and name not in needed:
+            needed.add(name)
+            waiting += _NAME.findall(source[name])
+    return [text for name, text in source.items() if name in needed]
+
+
+def sources(scalars: bool) -> dict[str, str]:
+    """All functions that a module (of scalars) may carry."""
+    binding = functions("bpc.codegen", "binding")
+    if scalars:
+        own = functions("bpc.codegen", "scalar_binding")
+        return {"_values": binding["_values"], **own, **functions("bpc.ops", "scalars")}
+    return {**binding, **functions("bpc.ops", "helpers")}

@@ -1,0 +1,230 @@
+"""
+Statements laid out over lines exactly as Black does it (default mode, 88 columns).
+
+A statement that fits is one line.  A long one of a frequent shape is cut here; any other is
+given to Black by itself.  Texts are one line, spaced and quoted as Black writes them, with no
+magic trailing comma; comments come without their "# ", stripped, on one line; indents are
+multiples of four.  Lines have no line ends.
+"""
+
+import re
+from collections.abc import Sequence
+
+from .expression import Code
+
+WIDTH = 88
+
+_SIMPLE = re.compile(r"[^\W\d]\w*|\d[\d_]*(?:\.\d+)?(?:e-?\d+)?")
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+# A target with no bracket that Black would rather open than the brackets of the value.
+_TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\[(?!.*\*\*)[^\[\]]+\])?")
+_DICTIONARY_HEAD = re.compile(r"return(?: [^\W\d]\w*,)?|[^\W\d]\w*(?:\[[^\[\]*]+\])? =")
+_ELEMENT_END = re.compile(r""".*[\w)\]]\[(?:[^\[\]"']*|"[^"\[\]]*")\]""")
+# Characters one column wide to Black.
+_NARROW = re.compile("[\x20-\x7e\xa1-\u02ff\u0370-\u0482\u1e00-\u1fff\u2010-\u2027\u2030-\u205e"
+                     "\u2070-\u20cf\u2100-\u2319]*")  # fmt: skip
+_PRAGMA = re.compile(r"type:|fmt:|yapf:")
+
+
+def fits(indent: int, target: str, code: Code, comment: str | None = None) -> bool:
+    """Tell whether `target = code  # comment` is no wider than 88 columns."""
+    return _width(_line(indent, f"{target} = {code.text}", comment)) <= WIDTH
+
+
+def statement(indent: int, target: str, code: Code, comment: str | None = None) -> list[str]:
+    """Give the lines of `target = code  # comment`."""
+    line = _line(indent, f"{target} = {code.text}", comment)
+    if _short(line):
+        return [line]
+    lines = None
+    if _plain(line, comment) and _TARGET.fullmatch(target):
+        if code.terms:
+            lines = _chain(indent, target, code, comment)
+        elif code.call:
+            lines = _call(indent, f"{target} = {code.call[0]}", code.call, comment)
+        elif target.isidentifier() and _SIMPLE.fullmatch(code.text):
+            lines = _simple(indent, f"{target} =", code.text, comment)
+    return lines or _by_black([line])
+
+
+def call_statement(
+    indent: int,
+    target: str | None,
+    head: str,
+    args: Sequence[str],
+    comment: str | None = None,
+    *,
+    modern: bool = False,
+) -> list[str]:
+    """
+    Give the lines of `target = head(args)`, or of `head(args)` if there is no target.
+
+    `modern` is as for `signature`.
+    """
+    start = head if target is None else f"{target} = {head}"
+    line = _line(indent, f"{start}({', '.join(args)})", comment)
+    if _short(line):
+        return [line]
+    lines = None
+    if _plain(line, comment) and (target is None or _TARGET.fullmatch(target)):
+        lines = _call(indent, start, (head, tuple(args)), comment)
+    return lines or _by_black([line], modern=modern)
+
+
+def returned(indent: int, items: Sequence[str]) -> list[str]:
+    """Give the lines of `return item`, or of `return item, item, ...`."""
+    line = _line(indent, f"return {', '.join(items)}")
+    if _short(line):
+        return [line]
+    lines = None
+    if not _plain(line, None) or not items:
+        pass
+    elif len(items) > 1:
+        # Black would rather open a bracket at either end of a pair, or the invisible one it
+        # puts around a conditional.
+        ends = len(items) == 2 and (items[0][0] in "([{" or items[1][-1] in ")]}")
+        ends = ends or len(items) == 2 and any(" if " in item for item in items)
+        if not ends and not any(item.startswith("*") for item in items):
+            lines = _exploded(indent, "return (", items, ")")
+    elif _SIMPLE.fullmatch(items[0]):
+        lines = _simple(indent, "return", items[0], None)
+    return lines or _by_black([line])
+
+
+def signature(indent: int, name: str, params: Sequence[str], *, modern: bool = False) -> list[str]:
+    """
+    Give the lines of `def name(params):`.
+
+    Black puts a comma after the last of many lines of parameters with a `*` among them only
+    in a module it can tell is Python 3.6 or later: one with an f-string, a `:=`, `match`, or
+    such a comma already.  `modern` says that the module is.
+    """
+    line = _line(indent, f"def {name}({', '.join(params)}):")
+    if _short(line):
+        return [line]
+    lines = None
+    if _plain(line, None) and len(params) > 1 and "/" not in params:
+        starred = any(param.startswith("*") for param in params)
+        last = "" if starred and not modern else ","
+        pieces = [*(f"{param}," for param in params[:-1]), params[-1] + last]
+        lines = _bracketed(indent, f"def {name}(", ", ".join(params), pieces, "):")
+    return lines or _by_black([line], modern=modern)
+
+
+def dictionary(indent: int, head: str, entries: Sequence[tuple[str, str]]) -> list[str]:
+    """
+    Give the lines of `head {key: value, ...}`.
+
+    `head` is `NAME =`, `return` or `return NAME,` for a fast answer; keys come quoted.
+    """
+    items = [f"{key}: {value}" for key, value in entries]
+    line = _line(indent, f"{head} {{{', '.join(items)}}}")
+    if _short(line):
+        return [line]
+    lines = None
+    if _plain(line, None) and _DICTIONARY_HEAD.fullmatch(head):
+        if len(items) > 1:
+            lines = _exploded(indent, f"{head} {{", items, "}")
+        elif items:
+            lines = _bracketed(indent, f"{head} {{", items[0], (), "}")
+    return lines or _by_black([line])
+
+
+def _line(indent: int, text: str, comment: str | None = None) -> str:
+    return f"{' ' * indent}{text}  # {comment}" if comment else f"{' ' * indent}{text}"
+
+
+def _short(line: str) -> bool:
+    """Tell whether a line fits; False where only Black can say."""
+    return len(line) <= WIDTH and (line.isascii() or _NARROW.fullmatch(line) is not None)
+
+
+def _width(line: str) -> int:
+    if line.isascii() or _NARROW.fullmatch(line):
+        return len(line)
+    from black.strings import str_width
+
+    return str_width(line)
+
+
+def _plain(line: str, comment: str | None) -> bool:
+    """Tell whether each character is one column and the comment means nothing to Black."""
+    narrow = line.isascii() or _NARROW.fullmatch(line) is not None
+    return narrow and not (comment and _PRAGMA.search(comment))
+
+
+def _bracketed(
+    indent: int, head: str, body: str, pieces: Sequence[str], tail: str
+) -> list[str] | None:
+    """
+    Give head, body and tail on lines of their own, or each piece on one if need be.
+
+    None if the head or a piece is too long.
+    """
+    pad = " " * indent
+    if indent + len(head) > WIDTH:
+        return None
+    if indent + 4 + len(body) <= WIDTH:
+        return [pad + head, f"{pad}    {body}", pad + tail]
+    if not pieces or indent + 4 + max(map(len, pieces)) > WIDTH:
+        return None
+    return [pad + head, *(f"{pad}    {piece}" for piece in pieces), pad + tail]
+
+
+def _exploded(indent: int, head: str, items: Sequence[str], tail: str) -> list[str] | None:
+    """Give each item on a line, as Black does for a long tuple or dictionary."""
+    pad = " " * indent
+    if indent + max(len(head), 5 + max(map(len, items))) > WIDTH:
+        return None
+    return [pad + head, *(f"{pad}    {item}," for item in items), pad + tail]
+
+
+def _chain(indent: int, target: str, code: Code, comment: str | None) -> list[str] | None:
+    """Give a chain of operators in parentheses."""
+    first, last = code.terms[0], code.terms[-1]
+    if len(code.terms) == 2 and (
+        # With one operator Black may rather open a bracket at either end.
+        first[0] in "([{"
+        or last[-1] in ")}"
+        or last[-1] == "]"
+        and not _ELEMENT_END.fullmatch(last)
+    ):
+        return None
+    tail = _line(0, ")", comment)
+    return _bracketed(indent, f"{target} = (", code.text, code.terms, tail)
+
+
+def _call(
+    indent: int, start: str, call: tuple[str, tuple[str, ...]], comment: str | None
+) -> list[str] | None:
+    """Give a call opened at its brackets; `start` is all before them."""
+    head, args = call
+    if not args or not _DOTTED.fullmatch(head) or any(arg.startswith("*") for arg in args):
+        return None
+    pieces = [f"{arg}," for arg in args] if len(args) > 1 else ()
+    return _bracketed(indent, f"{start}(", ", ".join(args), pieces, _line(0, ")", comment))
+
+
+def _simple(indent: int, start: str, text: str, comment: str | None) -> list[str] | None:
+    """Give a name or number, in parentheses if that makes it fit; the comment stays by it."""
+    if indent + len(start) + 2 > WIDTH:
+        return None
+    body = _line(indent + 4, text, comment)
+    if len(body) <= WIDTH:
+        pad = " " * indent
+        return [f"{pad}{start} (", body, f"{pad})"]
+    return [_line(indent, f"{start} {text}", comment)]
+
+
+def _by_black(lines: Sequence[str], *, modern: bool = False) -> list[str]:
+    """Give the lines of one statement as Black formats it, whatever its shape."""
+    from black import format_str
+    from black.mode import Mode, TargetVersion
+
+    indent = len(lines[0]) - len(lines[0].lstrip(" "))
+    blocks = [f"{' ' * i}def _():" for i in range(0, indent, 4)]
+    body = [" " * (indent + 4) + "pass"] if lines[0].lstrip(" ").startswith("def ") else []
+    versions = {v for v in TargetVersion if v.value >= 6} if modern else set()
+    mode = Mode(target_versions=versions)
+    text = format_str("\n".join([*blocks, *lines, *body, ""]), mode=mode)
+    return text.splitlines()[len(blocks) : -1 if body else None]

@@ -1,0 +1,145 @@
+"""From the IR's explicit arrays to what NumPy does by itself.
+
+    b' = broadcast(b, [N, 10])
+    z = add(h, b')              ->    z = add(h, b)
+
+Broadcasts that NumPy makes anyway go, so do casts of bools that meet a float; numbers that must be
+arrays are filled; results get memory of their own. What comes out is for printing alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bpc.ir import Atom, Equation, Function, Literal, Var, live
+from bpc.ops import OPS
+from bpc.types import ONE, Shape
+
+ARITHMETIC = ("add", "sub", "mul", "div")
+
+
+def loosen(function: Function, scalars: bool) -> Function:
+    """The function as NumPy needs it written; with `scalars`, as Python floats need it."""
+    if scalars:
+        return function
+    made: dict[Var, Equation] = {}
+    body: list[Equation] = []
+    for equation in function.body:
+        args = _loose(equation, made) if OPS[equation.op].elementwise else equation.args
+        if not OPS[equation.op].elementwise:
+            args = tuple(_filled(a, equation, body) for a in args)
+        elif equation.out.type.shape and _joint(args) != equation.out.type.shape:
+            args = _restore(equation, args, body)
+        equation = Equation(
+            equation.op, args, equation.outs, equation.span, equation.attrs, equation.adjoint
+        )
+        made[equation.out] = equation
+        body.append(equation)
+    results = _own(function, body, made)
+    return live(Function(function.name, function.params, tuple(body), results, function.labels))
+
+
+def _loose(equation: Equation, made: dict[Var, Equation]) -> tuple[Atom, ...]:
+    """Arguments seen through broadcasts, and through casts of bools where a float meets them."""
+    args = [_source(a, made) for a in equation.args]
+    if equation.op in ARITHMETIC:
+        for i, arg in enumerate(args):
+            origin = made.get(arg) if isinstance(arg, Var) else None
+            others = [a for j, a in enumerate(args) if j != i]
+            if origin is not None and origin.op == "cast" and origin.args[0].type.kind == "bool":
+                if all(isinstance(o, Var) and o.type.kind == "real" for o in others):
+                    if not any(o is arg for o in others):
+                        args[i] = origin.args[0]
+                        break
+    return tuple(args)
+
+
+def _source(atom: Atom, made: dict[Var, Equation]) -> Atom:
+    """What a broadcast stretches; leading new axes are the same to NumPy."""
+    while isinstance(atom, Var) and atom in made and not atom.named:
+        origin = made[atom]
+        axes = dict(origin.attrs).get("axes")
+        leading = origin.op == "expand_dims" and axes == tuple(range(len(axes or ())))
+        if origin.op != "broadcast" and not leading:
+            break
+        atom = origin.args[0]
+    return atom
+
+
+def _joint(args: Sequence[Atom]) -> Shape:
+    """The shape that NumPy gives to an elementwise function of these."""
+    shapes = [a.type.shape for a in args if isinstance(a, Var)]
+    rank = max(map(len, shapes), default=0)
+    joint = []
+    for position in range(-rank, 0):
+        axes = [s[position] for s in shapes if len(s) >= -position]
+        joint.append(next((a for a in axes if a != ONE), ONE))
+    return tuple(joint)
+
+
+def _restore(
+    equation: Equation, args: tuple[Atom, ...], body: list[Equation]
+) -> tuple[Atom, ...]:
+    """One argument takes its full shape again."""
+    for i, (old, new) in enumerate(zip(equation.args, args)):
+        if old is not new:
+            return (*args[:i], old, *args[i + 1 :])
+    return (_filled(args[0], equation, body), *args[1:])
+
+
+def _filled(atom: Atom, equation: Equation, body: list[Equation]) -> Atom:
+    """An array in place of a literal that stands for one."""
+    if isinstance(atom, Var) or not atom.type.shape:
+        return atom
+    return _fill(atom, equation, body)
+
+
+def _fill(atom: Literal, equation: Equation, body: list[Equation]) -> Var:
+    name = {0.0: "zeros", 1.0: "ones"}.get(atom.value, "full")  # type: ignore[arg-type]
+    out = Var(name, atom.type)
+    number = Literal(atom.value, atom.type.with_shape(()))
+    attrs = (("shape", atom.type.shape),)
+    body.append(Equation("full", (number,), (out,), equation.span, attrs, equation.adjoint))
+    return out
+
+
+def _own(
+    function: Function, body: list[Equation], made: dict[Var, Equation]
+) -> tuple[Atom, ...]:
+    """Results that share no memory with arguments or with one another, laid out in rows."""
+    results: list[Atom] = []
+    taken: set[Var] = set(function.params)
+    for position, (label, result) in enumerate(zip(function.labels, function.results)):
+        last = body[-1] if body else None
+        scalar_cost = position == 0 and function.name != "forward"
+        if isinstance(result, Literal):
+            if last is None or (scalar_cost and not result.type.shape):
+                results.append(result)
+                continue
+            results.append(_fill(result, last, body))
+            continue
+        root, contiguous = _root(result, made)
+        if not scalar_cost and (root in taken or not contiguous):
+            out = Var(label, result.type)
+            span = made[result].span if result in made else body[-1].span
+            adjoint = position > 0
+            body.append(Equation("copy", (result,), (out,), span, (), adjoint))
+            made[out] = body[-1]
+            result = root = out
+        taken.add(root)
+        results.append(result)
+    return tuple(results)
+
+
+def _root(var: Var, made: dict[Var, Equation]) -> tuple[Var, bool]:
+    """The variable whose memory this one shows, and whether it shows all of it in order."""
+    contiguous = True
+    while var in made and OPS[made[var].op].view:
+        equation = made[var]
+        if equation.op not in ("identity", "reshape", "expand_dims", "stop"):
+            contiguous = False
+        source = equation.args[0]
+        if not isinstance(source, Var):
+            return var, contiguous
+        var = source
+    return var, contiguous

@@ -1,0 +1,112 @@
+"""A program as the text of a Python module: header, tables, public functions, kernels, helpers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from bpc.codegen import carried, initialisers, layout, wrappers
+from bpc.codegen.context import Writer, described, plain, type_text
+from bpc.codegen.kernel import Kernel
+from bpc.codegen.loosen import loosen
+from bpc.ir import Function, Program
+from bpc.ops import OPS
+from bpc.source import Source
+from bpc.types import size
+
+SEAL = "# sha256 of the text above:"
+ORDER = ("forward", "cost", "value_and_grad")
+
+
+def write_module(
+    program: Program, source: Source, version: str, level: int, wrt: tuple[str, ...]
+) -> str:
+    """The module's text. The program must have `forward`, `cost` and `value_and_grad`."""
+    w = Writer(program, source, wrt, _all_scalar(program))
+    public: list[str] = []
+    kernels: list[str] = []
+    for name in ORDER:
+        if name == "forward" and not program.outputs:
+            public += ["", "", *wrappers.forward_as_cost(w)]
+            continue
+        function = loosen(program.functions[name], w.scalars)
+        public += ["", "", *wrappers.public(w, function)]
+        kernels += ["", "", *_kernel(w, function)]
+    lines = [*_tables(w), *public, *initialisers.functions(w), *kernels]
+    body = "\n".join(lines)
+    helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
+    body = "\n\n\n".join([body, *(h.rstrip() for h in helpers)])
+    text = "\n".join([*_header(w, version, level), *_imports(body), body]) + "\n\n\n"
+    return text + SEAL + "\n" + f"# {hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def _all_scalar(program: Program) -> bool:
+    """Whether every value of every function is one number, computed by Python alone."""
+    return all(
+        all(not v.type.shape for v in f.params)
+        and all(OPS[e.op].scalar and not e.out.type.shape for e in f.body)
+        for f in program.functions.values()
+    )
+
+
+def _header(w: Writer, version: str, level: int) -> list[str]:
+    digest = hashlib.sha256(w.source.text.encode()).hexdigest()
+    count = size(0)
+    for argument in w.program.params:
+        count = count + argument.var.type.count
+    nodes, total = w.program.nodes, count + size(w.program.nodes)
+    name = plain(w.source.name)
+    return [
+        f'"""The gradient of {name}, written by bpc {version} at -O{level}.',
+        "",
+        f"sha256 of {name}:",
+        digest,
+        f"{nodes} nodes + {count} parameters = {total} steps",
+        '"""',
+        "",
+    ]
+
+
+def _imports(body: str) -> list[str]:
+    lines = ["import math", ""] if re.search(r"\bmath\.", body) else []
+    lines.append("import numpy as np")
+    if re.search(r"\bspecial\.", body):
+        lines.append("from scipy import special")
+    return [*lines, ""]
+
+
+def _tables(w: Writer) -> list[str]:
+    """PARAMS, INPUTS, OUTPUTS, and what the checks look up."""
+
+    def table(name: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+        return layout.dictionary(0, f"{name} =", [(f'"{k}"', v) for k, v in rows])
+
+    program = w.program
+    outputs = program.functions["forward"]
+    results = zip(outputs.labels, outputs.results)
+    lines = table("PARAMS", [(a.key, f'"{described(a)}"') for a in program.params])
+    lines += table("INPUTS", [(w.name(a), f'"{described(a)}"') for a in program.inputs])
+    lines += table("OUTPUTS", [(k, f'"{type_text(atom.type)}"') for k, atom in results])
+    lines.append("_KEYS = tuple(PARAMS)")
+    if not w.scalars:
+        types = [(a.key, w.template(a)) for a in program.params]
+        types += [(w.name(a), w.template(a)) for a in program.inputs]
+        lines += table("_TYPES", types)
+    return lines
+
+
+def _kernel(w: Writer, function: Function) -> list[str]:
+    """The mathematics of one function, on explicit arrays."""
+    inputs = w.needed(function)
+    arguments = [*w.program.params, *inputs]
+    w.speller.needs_dtype = False
+    kernel = Kernel(function, w.speller, w.locals(), w.arguments, w.scalars)
+    body = kernel.body(w.comment)
+    names = [w.name(a) for a in arguments]
+    if w.speller.needs_dtype:
+        real = next((n for n, a in zip(names, arguments) if a.var.type.kind == "real"), None)
+        body.insert(0, f"    dtype = {real}.dtype" if real else "    dtype = np.dtype(float)")
+    dims = [] if w.scalars else w.dims(arguments)
+    lines = layout.signature(0, f"_{function.name}", [*names, *dims], modern=True)
+    return [*lines, *body, *layout.returned(4, kernel.results())]

@@ -1,0 +1,31 @@
+"""Python names for variables: the source's where possible, never captured by anything else."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+RESERVED = frozenset(
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "math", "special", "params"}
+    | {"dtype", "seed", "rng", "dims", "vector", "PARAMS", "INPUTS", "OUTPUTS", "forward", "cost"}
+    | {"value_and_grad", "init", "ravel", "unravel", "arrays", "values", "grads", "self"}
+)
+
+
+class Names:
+    """Hands out each name once; a second claim gets `_2`, a reserved word a `_`."""
+
+    def __init__(self, taken: frozenset[str] = RESERVED) -> None:
+        self._taken = set(taken)
+        self._counts: dict[str, int] = {}
+
+    def claim(self, wanted: str) -> str:
+        """A name that nobody else has, as close to the wanted one as can be."""
+        base = re.sub(r"\W", "_", wanted)
+        name = f"{base}_" if base in RESERVED else base
+        while name in self._taken:
+            self._counts[base] = self._counts.get(base, 1) + 1
+            name = f"{base}_{self._counts[base]}"
+        self._taken.add(name)
+        return name

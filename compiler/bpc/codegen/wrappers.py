@@ -1,0 +1,221 @@
+"""The public functions: they check what they are given and call the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bpc.codegen import expression, layout
+from bpc.codegen.context import Writer, bare, described, plain
+from bpc.ir import Argument, Function
+from bpc.ops import OPS
+from bpc.types import Size, size
+
+
+def public(w: Writer, function: Function) -> list[str]:
+    """`forward`, `cost` or `value_and_grad`."""
+    inputs = w.needed(function)
+    lines = layout.signature(0, function.name, ["params", *_defaults(w, inputs)], modern=True)
+    lines += _docstring(w, function, inputs)
+    wrap = _scalars if w.scalars else _arrays
+    return lines + wrap(w, function, inputs)
+
+
+def forward_as_cost(w: Writer) -> list[str]:
+    """`forward` of a model without outputs."""
+    inputs = w.program.inputs
+    lines = layout.signature(0, "forward", ["params", *_defaults(w, inputs)], modern=True)
+    lines.append('    """The cost: the model names no output."""')
+    call = expression.call("cost", ["params", *(w.name(a) for a in inputs)])
+    return [*lines, *layout.returned(4, [call.text])]
+
+
+def _defaults(w: Writer, inputs: Sequence[Argument]) -> list[str]:
+    """Inputs with their samples as defaults, as far as Python lets defaults stand at the end."""
+    texts: list[str] = []
+    rest = True
+    for argument in reversed(inputs):
+        rest = rest and argument.sample is not None
+        name = w.name(argument)
+        texts.insert(0, f"{name}={argument.sample!r}" if rest else name)
+    return texts
+
+
+def _docstring(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[str]:
+    labels = ", ".join(function.labels)
+    by = f"its derivatives by {', '.join(w.wrt)}, a dict" if w.wrt else "its gradient, like params"
+    what = {
+        "forward": f"The output {labels}." if len(function.labels) == 1 else f"A dict of {labels}.",
+        "cost": f"The cost {w.program.cost}, a float.",
+        "value_and_grad": f"The cost {w.program.cost}, a float, and {by}.",
+    }[function.name]
+    rows = [(f'params["{a.key}"]', a) for a in w.program.params]
+    rows += [(w.name(a), a) for a in inputs]
+    if len(rows) > 100:
+        return [f'    """{what}"""']
+    width = max((len(n) for n, _ in rows), default=0)
+    lines = [f'    """{what}', ""]
+    for name, argument in rows:
+        lines.append(f"    {name.ljust(width)}  {described(argument)}{_note(argument)}".rstrip())
+    return [*lines, '    """']
+
+
+def _note(argument: Argument) -> str:
+    """What the comment behind a declaration says: a unit, a meaning."""
+    line = argument.span.source.line(argument.span.line)
+    _, mark, note = line.partition("#")
+    return f"  {plain(note.strip())}" if mark and note.strip() else ""
+
+
+def _keys(w: Writer, function: Function) -> tuple[str, int]:
+    """The names of the results as an expression, and how many there are."""
+    if function.name != "value_and_grad":
+        return "OUTPUTS", len(function.labels)
+    if not w.wrt:
+        return "PARAMS", len(w.program.params)
+    texts = [f'"{k}"' for k in w.wrt]
+    return (f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"), len(texts)
+
+
+def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[str]:
+    """Python floats go straight to the kernel; anything else is converted, and calls again."""
+    params = [w.name(a) for a in w.program.params]
+    names = [w.name(a) for a in inputs]
+    again = expression.call(
+        "_converted", [function.name, "params", *(f"{n}={n}" for n in names)]
+    )
+    few = _few(w, params, inputs)
+    if few is None:
+        values = ", ".join(["*_values(params)", *names])
+        lines = layout.statement(4, "values", expression.name(f"[{values}]"))
+        kinds = {"real": "float", "int": "int", "bool": "bool"}
+        allowed = ", ".join(sorted({kinds[a.var.type.kind] for a in inputs} | {"float"}))
+        lines.append(f"    if not {{{allowed}}}.issuperset(map(type, values)):")
+        call = f"_{function.name}(*values)"
+    else:
+        lines = few
+        call = f"_{function.name}({', '.join([*params, *names])})"
+    lines += layout.returned(8, [again.text])
+    keys, count = _keys(w, function)
+    if function.name == "value_and_grad":
+        lines.append(f"    cost, *grads = {call}")
+        return [*lines, f"    return cost, dict(zip({keys}, grads))"]
+    if count > 1:
+        call = f"dict(zip(OUTPUTS, {call}))"
+    return [*lines, f"    return {call}"]
+
+
+def _few(w: Writer, params: list[str], inputs: Sequence[Argument]) -> list[str] | None:
+    """Names and types tested one by one, which is quicker; None where the lines would be long."""
+    names = [w.name(a) for a in inputs]
+    reals = [*params, *(n for n, a in zip(names, inputs) if a.var.type.kind == "real")]
+    tests = [" is ".join([*(f"type({n})" for n in reals), "float"])] if reals else []
+    tests += [
+        f"type({n}) is {a.var.type.kind}"
+        for n, a in zip(names, inputs)
+        if a.var.type.kind != "real"
+    ]
+    if not params:
+        lines = ["    _values(params)"]
+    elif len(params) == 1:
+        lines = [f"    ({params[0]},) = _values(params)"]
+    else:
+        lines = [f"    {', '.join(params)} = _values(params)"]
+    if tests:
+        lines.append(f"    if not ({' and '.join(tests)}):")
+    widest = max([*map(len, lines), 20 + len(", ".join([*params, *names]))])
+    return lines if tests and widest <= layout.WIDTH - 20 else None
+
+
+def _arrays(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[str]:
+    arguments = [*w.program.params, *inputs]
+    given = "{" + ", ".join(f'"{w.name(a)}": {w.name(a)}' for a in inputs) + "}"
+    lines = layout.call_statement(4, "arrays, dims", "_bind", ["params", given])
+    lines += _sizes(w, arguments) + _requirements(w, function)
+    call = f"_{function.name}(*arrays, **dims)"
+    keys, count = _keys(w, function)
+    results = function.results[1:] if function.name == "value_and_grad" else function.results
+    kinds = [r.type.kind for r in results]
+    scalar = any(not r.type.shape for r in results)
+    real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
+    dtype = f", arrays[{real}].dtype" if real is not None and set(kinds) == {"real"} else ""
+    if function.name == "cost":
+        return [*lines, f"    return float({call})"]
+    if function.name == "forward" and count == 1:
+        return [*lines, f"    return np.asarray({call}{dtype})" if scalar else f"    return {call}"]
+    each = f"[np.asarray(g{dtype}) for g in grads]" if scalar else "grads"
+    if function.name == "forward":
+        return [
+            *lines,
+            f"    grads = {call}".replace("grads", "results"),
+            f"    return dict(zip(OUTPUTS, {each}))".replace("grads", "results"),
+        ]
+    lines.append(f"    cost, *grads = {call}")
+    return [*lines, f"    return float(cost), dict(zip({keys}, {each}))"]
+
+
+def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:
+    """Dims that are read off computed sizes, and the check of all computed sizes."""
+    names = w.speller.names
+    found = {bare(x.size) for a in arguments for x in a.var.type.shape}
+    computed = [
+        (i, a)
+        for i, a in enumerate(arguments)
+        if any(x.size.value is None and bare(x.size) is None for x in a.var.type.shape)
+    ]
+    if not computed:
+        return []
+    lines = []
+    for dim in w.program.dims:
+        for i, argument in computed:
+            for k, axis in enumerate(argument.var.type.shape):
+                solved = _solve(axis.size, dim) if dim not in found else None
+                if solved is not None:
+                    lines.append(f'    dims["{names[dim]}"] = arrays[{i}].shape[{k}]{solved}')
+                    found.add(dim)
+    for dim in w.program.dims:
+        if any(dim in x.size.dims() for _, a in computed for x in a.var.type.shape):
+            lines.append(f'    {names[dim]} = dims["{names[dim]}"]')
+    for i, argument in computed:
+        shape = w.speller.shape(argument.var.type.shape).text
+        key = argument.key if argument in w.program.params else w.name(argument)
+        lines += layout.call_statement(4, None, "_expect", [f'"{key}"', f"arrays[{i}]", shape])
+    return lines
+
+
+def _solve(length: Size, dim: str) -> str | None:
+    """What turns the length a*dim + b back into dim, as text."""
+    if length.dims() != {dim}:
+        return None
+    zero, one = length.substitute({dim: size(0)}), length.substitute({dim: size(1)})
+    slope, offset = (one - zero).value, zero.value
+    if slope is None or offset is None or length != _linear(dim, slope, offset):
+        return None
+    text = "" if not offset else f" - {offset}" if offset > 0 else f" + {-offset}"
+    return text if slope == 1 else f" // {slope}" if not offset else None
+
+
+def _linear(dim: str, slope: int, offset: int) -> Size:
+    from bpc.types import dim as dim_size
+
+    return dim_size(dim) * size(slope) + size(offset)
+
+
+def _requirements(w: Writer, function: Function) -> list[str]:
+    """What operators need of the sizes, where only the call can tell."""
+    lines: list[str] = []
+    seen: set[tuple[Size, str]] = set()
+    for equation in function.body:
+        requires = OPS[equation.op].requires
+        if requires is None:
+            continue
+        types = (a.type for a in equation.args)
+        for length, what in requires(*types, **dict(equation.attrs)):
+            if length.value is not None and length.value >= 0:
+                continue
+            if (length, what) in seen:
+                continue
+            seen.add((length, what))
+            text = length.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
+            message = f'"{what} ({w.comment(equation.span)})"'
+            lines += layout.call_statement(4, None, "_require", [f"{text} >= 0", message])
+    return lines

@@ -1,0 +1,199 @@
+"""What can be wrong with a program: one table of messages, values that carry them, and how they print.
+
+Every message that the compiler can give is a row of `MESSAGES`; `tests/bad/` has a program for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bpc.source import Span
+
+MESSAGES: dict[str, str] = {
+    # Syntax
+    "BP001": "unexpected character {character}",
+    "BP002": "expected {expected}, found {found}",
+    "BP003": "`{word}` is a reserved word, not a name",
+    "BP004": "`{bracket}` is never closed",
+    "BP005": "`{bracket}` closes nothing",
+    "BP006": "`{bracket}` cannot close `{opener}`",
+    "BP007": "the text does not end on its line",
+    "BP008": "nesting is too deep: more than {limit} levels",
+    "BP009": "the number is too large: it is no finite float",
+    "BP010": "`{text}` is not a number",
+    "BP011": "comparisons cannot be chained",
+    "BP012": "`{word}` does not start a statement",
+    "BP013": "only a call can be named by `as`",
+    "BP014": "`{name}` is not a name: names are ASCII letters, digits and `_`",
+    "BP015": "`{word}` is not a type",
+    # Names and statements
+    "BP101": "unknown name `{name}`",
+    "BP102": "`{name}` has superscripts",
+    "BP103": "a superscript of `{name}` is one whole number, 0 or more, known at compile time",
+    "BP104": "{what} has no `.{name}`",
+    "BP105": "{what} is part of the language, but this version of bpc cannot compile it",
+    "BP106": "the index of a tuple is a whole number within its length, {length}",
+    "BP107": "`{name}` is already defined",
+    "BP108": "`{name}` is used both with and without superscripts in one scope",
+    "BP109": "`{name}` and `{other}` are both spelled `{spelling}` in Python",
+    "BP110": "`{what}` cannot stand inside a `def`",
+    "BP111": "`{name}` is an input: only params have initialisers",
+    "BP112": "`{name}` is a param of kind {kind}: params are real",
+    "BP113": "`{name}` has both a value and an initialiser",
+    "BP114": "unknown initialiser `{name}`",
+    "BP115": "`{name}` does not fit the shape {shape}",
+    "BP116": "{wanted} names on the left, {found} on the right",
+    "BP117": "a second cost",
+    "BP118": "`{name}` is an output already",
+    "BP119": "`return` outside a `def`",
+    "BP120": "`emit` outside a `scan`",
+    "BP121": "the program has no cost",
+    # Types and shapes
+    "BP201": "shapes {shapes} do not match",
+    "BP202": "shapes {shapes} would both have to be stretched",
+    "BP203": "{old} does not fit the shape {new}",
+    "BP204": "({order}) is no order of the {rank} axes",
+    "BP205": "an axis of size {size} cannot be split into {parts} equal parts",
+    "BP206": "`{name}` needs an array with more axes",
+    "BP207": "`pad` takes (before, after) for each of the {rank} axes, none negative",
+    "BP208": "`{name}` needs square matrices, not the shape {shape}",
+    "BP209": "no matrix product of shapes {left} and {right}",
+    "BP210": "einsum({spec!r}): {why}",
+    "BP211": "`{name}`: scores of shape {scores} and labels of shape {label} do not match",
+    "BP212": "`{name}` takes int labels, not {kind}",
+    "BP213": "{what} cannot stand where a number or an array is due",
+    "BP214": "`{name}` takes a bool array, not {kind}",
+    "BP215": "`{where}` takes a bool, not {what}",
+    "BP216": "an index is a whole number or an int array, not {kind}",
+    "BP217": "index arrays must stand side by side",
+    "BP218": "{used} indices do not fit the shape {shape}",
+    "BP219": "{what} leaves the axis of size {length}",
+    "BP220": "the step of a slice is a whole number known at compile time, and not 0",
+    "BP221": "there is no axis {axis} in the shape {shape}",
+    "BP222": "{what} of the shape {shape} is labelled `{label}`",
+    "BP223": "an axis is named twice",
+    "BP224": "the cost is one number, this has the shape {shape}",
+    "BP225": "the size of `{name}` cannot be found: it is in no shape of an input or param",
+    # Calls
+    "BP301": "unknown function `{name}`",
+    "BP302": "`{name}` is part of the language, but this version of bpc cannot compile it",
+    "BP303": "{what} is not a function",
+    "BP304": "`{name}` calls itself: functions are inlined, so recursion has no end",
+    "BP305": "`{name}` returns nothing",
+    "BP306": "`{name}` takes {takes}, not {given}",
+    "BP307": "`{name}` needs the argument `{argument}`",
+    "BP308": "a positional argument after a named one",
+    "BP309": "`{name}` has no argument `{argument}`",
+    "BP310": "`{name}` has the argument `{argument}` twice",
+    "BP311": "`{name}` takes {what}, not {found}",
+    # Compile-time values and limits
+    "BP401": "the value of `{op}` is no finite number",
+    "BP402": "{what} is no size: sizes are whole numbers from 0 on",
+    "BP403": "the size has more than {terms} terms",
+    "BP404": "nested more than {limit} deep",
+    "BP405": "this expands to more than {limit} steps",
+    "BP406": "const `{name}` must be a number known at compile time, not {what}",
+    "BP407": "`{name}` is {kind}: {what} cannot be its value",
+    "BP408": "the bounds of `for` are whole numbers known at compile time",
+}
+
+LINE_LIMIT = 160  # a longer source line is shown as a window around the span
+BEFORE_SPAN = 40  # how much of the line such a window shows before the span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing that is wrong, where, and what to do about it."""
+
+    code: str
+    message: str
+    span: Span
+    help: str | None = None
+    calls: tuple[Span, ...] = ()
+
+    def render(self) -> str:
+        """The message, the source line, carets under the span, and the help, without a last newline.
+
+        m.bp:3:5: error[BP003]: `in` is a reserved word, not a name
+          dim in = 3
+              ^^
+        help: ...
+        """
+        source = self.span.source
+        line, column = source.position(self.span.start)
+        text = source.line(line)
+        width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
+        text, offset, width = _window(text, column - 1, width)
+        indent = "".join(c if c == "\t" else " " for c in text[:offset])
+        rows = [
+            f"{source.name}:{line}:{column}: error[{self.code}]: {self.message}",
+            "  " + "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text),
+            "  " + indent + "^" * width,
+        ]
+        for call in reversed(self.calls):
+            rows.append(f"in the call at {call}:{call.column}: {call.text.splitlines()[0][:80]}")
+        if self.help:
+            rows.append(f"help: {self.help}")
+        return "\n".join(rows)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The same for JSON; `end_line` and `end_column` are those just after the span."""
+        source = self.span.source
+        line, column = source.position(self.span.start)
+        end_line, end_column = source.position(self.span.end)
+        return {
+            "code": self.code,
+            "message": self.message,
+            "file": source.name,
+            "line": line,
+            "column": column,
+            "end_line": end_line,
+            "end_column": end_column,
+            "help": self.help,
+        }
+
+
+def _window(text: str, offset: int, width: int) -> tuple[str, int, int]:
+    """The part of a line to show, and where in it the carets start and how many there are."""
+    if len(text) <= LINE_LIMIT:
+        return text, offset, width
+    start = max(0, min(offset - BEFORE_SPAN, len(text) - LINE_LIMIT))
+    head = "..." if start else ""
+    tail = "..." if start + LINE_LIMIT < len(text) else ""
+    shown = f"{head}{text[start : start + LINE_LIMIT]}{tail}"
+    offset -= start
+    return shown, offset + len(head), max(1, min(width, LINE_LIMIT - offset))
+
+
+class BpcError(Exception):
+    """A program with errors: `diagnostics` holds them in the order of the text."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.span.start, d.span.end)))
+        super().__init__("\n".join(d.render() for d in self.diagnostics))
+
+
+class Problem(Exception):
+    """A message without a place: the stage that knows the span turns it into a Diagnostic."""
+
+    def __init__(self, code: str, help: str | None = None, **values: object) -> None:
+        self.code, self.help = code, help
+        self.message = MESSAGES[code].format(**values)
+        super().__init__(self.message)
+
+    def at(self, span: Span, calls: tuple[Span, ...] = ()) -> Diagnostic:
+        """The same, at a place, and inside calls, the outermost first."""
+        return Diagnostic(self.code, self.message, span, self.help, calls)
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
+    """`did you mean `x`?` for the closest candidate, if one is close."""
+    close = get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def clip(text: str) -> str:
+    """A text for a message: the middle of a long one left out."""
+    return text if len(text) <= 40 else f"{text[:30]}...{text[-6:]}"

@@ -1,0 +1,134 @@
+"""The intermediate representation: typed SSA, one form for the primal and its adjoints.
+
+A function is a list of equations. Nothing is ever updated in place, a variable is equal only to itself,
+and broadcasting is explicit: elementwise equations see arguments of one shape. Literals fit any shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from bpc.source import Span
+from bpc.types import Size, Type
+
+Attrs = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Var:
+    """A value. `name` is how a person would call it, and need not be unique.
+
+    A `named` one has a name of the source (or is the adjoint of one): at -O0 and -O1 it keeps a
+    line of its own in the output.
+    """
+
+    name: str
+    type: Type
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number known at compile time, or a size known when called, filling `type`'s shape."""
+
+    value: float | int | bool | Size
+    type: Type
+
+
+Atom = Var | Literal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equation:
+    """`outs = op[attrs](args)`, written at `span`; `adjoint` where the reverse pass wrote it."""
+
+    op: str
+    args: tuple[Atom, ...]
+    outs: tuple[Var, ...]
+    span: Span
+    attrs: Attrs = ()
+    adjoint: bool = False
+
+    @property
+    def out(self) -> Var:
+        """The only result."""
+        return self.outs[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """Equations from parameters to results; `labels` name the results."""
+
+    name: str
+    params: tuple[Var, ...]
+    body: tuple[Equation, ...]
+    results: tuple[Atom, ...]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Initialiser:
+    """How `init` fills a parameter: `zeros`, `he`, ... with its numbers."""
+
+    name: str
+    numbers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter or an input of the model: its key, variable, default and place."""
+
+    key: str
+    var: Var
+    span: Span
+    initialiser: Initialiser = Initialiser("zeros")
+    sample: float | int | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A model: its arguments, free dims in declared order, and its functions by name.
+
+    After lowering there is `cost` and `forward`; the reverse pass adds `value_and_grad`.
+    """
+
+    params: tuple[Argument, ...]
+    inputs: tuple[Argument, ...]
+    dims: tuple[str, ...]
+    cost: str
+    outputs: tuple[str, ...]
+    functions: dict[str, Function] = field(default_factory=dict)
+    nodes: int = 0
+
+
+def variables(atoms: tuple[Atom, ...]) -> Iterator[Var]:
+    """The variables among atoms."""
+    return (a for a in atoms if isinstance(a, Var))
+
+
+def uses(function: Function) -> dict[Var, int]:
+    """How often each variable is read, results included."""
+    count: dict[Var, int] = {}
+    for equation in function.body:
+        for arg in equation.args:
+            if isinstance(arg, Var):
+                count[arg] = count.get(arg, 0) + 1
+    for result in variables(function.results):
+        count[result] = count.get(result, 0) + 1
+    return count
+
+
+def live(function: Function) -> Function:
+    """The function without what its results do not need."""
+    needed: set[Var] = set(variables(function.results))
+    kept = []
+    for equation in reversed(function.body):
+        if needed.intersection(equation.outs):
+            kept.append(equation)
+            needed.update(variables(equation.args))
+    return Function(
+        function.name, function.params, tuple(reversed(kept)), function.results, function.labels
+    )
+

@@ -1,0 +1,75 @@
+"""What an operator is: one entry that holds all that bpc knows of it.
+
+    elementwise("tanh", "tanh(x)", numpy="np.tanh", scalar="math.tanh", doc="Hyperbolic tangent.")
+
+gives the language its function, the type checker its rule, the reverse pass its VJP, the generated
+code its spelling, the tests their cases and `bpc ops` its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bpc.types import Size, Type
+
+#: (m, g, out, *args, **attrs) -> a cotangent, or None, for each argument
+Vjp = Callable[..., Sequence[Any]]
+#: (types of the arguments, **attrs) -> types of the results
+Infer = Callable[..., tuple[Type, ...]]
+#: a dotted name (`np.exp`), an operator (`+`), or a function (c, *args, **attrs) -> rendered code
+Spelling = str | Callable[..., Any]
+#: (types of the arguments, **attrs) -> [(size that must not be negative, what to say)]
+Requires = Callable[..., list[tuple[Size, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """An operator of the IR, a function of the language, or both."""
+
+    name: str
+    group: str
+    doc: str
+    #: how the language calls it, (m, *args) -> value; None for an operator of the IR alone
+    call: Callable[..., Any] | None = None
+    #: None for a function that its `call` expresses through other operators
+    infer: Infer | None = None
+    vjp: Vjp | None = None
+    numpy: Spelling = ""
+    #: the same on Python floats
+    scalar: Spelling = ""
+    #: kinds that the arguments of an elementwise operator take, and the kind of its result
+    kinds: tuple[str, str] | None = None
+    #: the operator as SymPy writes it, in x, y, ...
+    sympy: str | None = None
+    #: local partials (m, *args, out) -> value, one an argument; None where it is zero
+    partials: tuple[Callable[..., Any] | None, ...] = ()
+    #: whether the partials are SymPy's, in `derived.py`
+    derives: bool = False
+    #: intervals that tests draw the arguments from
+    domain: tuple[tuple[float, float], ...] = ()
+    #: for each argument, a value where operator and partials are finite (None: they always are)
+    safe: tuple[float | None, ...] = ()
+    #: whether the result may share memory with an argument
+    view: bool = False
+    #: only moves entries about: elementwise functions commute with it
+    moves: bool = False
+    requires: Requires | None = None
+    #: cases for the table tests: (shapes of the arguments, attrs of the call)
+    cases: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether it works entry by entry on arguments of one shape."""
+        return self.kinds is not None
+
+
+OPS: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Put an entry in the table. A second entry of one name is a mistake."""
+    assert op.name not in OPS, op.name
+    OPS[op.name] = op
+    return op

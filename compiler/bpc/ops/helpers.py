@@ -1,0 +1,117 @@
+"""Helpers that a generated NumPy module carries; the text of each goes there as it stands here."""
+
+import numpy as np
+
+
+def _sum(x, axis=None, keepdims=False):
+    """The sum; many float32 are added up in float64, so that no digits are lost."""
+    if x.size > 4096 and x.dtype == np.float32:
+        total = x.sum(axis, np.float64, keepdims=keepdims)
+        return total.astype(np.float32)
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(x, axis=None, keepdims=False):
+    """The mean, from a sum that loses no digits."""
+    total = _sum(x, axis, keepdims)
+    return total * (total.size / x.size)
+
+
+def _norm(x, axis=None, keepdims=False):
+    """The square root of the sum of squares."""
+    return np.sqrt(_sum(x * x, axis, keepdims))
+
+
+def _logsumexp(x, axis=None, keepdims=False):
+    """log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
+    top = x.max(axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.exp(x - top).sum(axis, keepdims=True)
+    empty = total == 0.0
+    result = np.where(empty, -np.inf, np.log(np.where(empty, 1.0, total)) + top)
+    return result if keepdims else result.squeeze(axis)
+
+
+def _softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def _log_softmax(x, axis=-1):
+    """x - log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
+    z = x - x.max(axis, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis, keepdims=True))
+
+
+def _sigmoid(x):
+    """1 / (1 + exp(-x)), never overflowing."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _xlogy(x, y):
+    """x * log(y), and 0 where x is 0."""
+    zero = (x == 0.0) & ~np.isnan(y)
+    return np.where(zero, 0.0, x * np.log(np.where(zero, 1.0, y)))
+
+
+def _bce_with_logits(z, t):
+    """log(1 + exp(z)) - z * t, never overflowing."""
+    return np.maximum(z, 0.0) - z * t + np.log1p(np.exp(-np.abs(z)))
+
+
+def _prod_others(x, axis):
+    """For each entry the product of all the others along an axis, without division."""
+    x = np.moveaxis(x, axis, 0)
+    before, after = np.ones_like(x), np.ones_like(x)
+    np.cumprod(x[:-1], 0, out=before[1:])
+    np.cumprod(x[:0:-1], 0, out=after[-2::-1])
+    return np.moveaxis(before * after, 0, axis)
+
+
+def _unslice(x, shape, index):
+    """Zeros of a shape, with x in place of a slice."""
+    whole = np.zeros(shape, x.dtype)
+    whole[index] = x
+    return whole
+
+
+def _scatter(x, shape, index):
+    """Zeros of a shape, to which x is added where the index arrays point."""
+    whole = np.zeros(shape, x.dtype)
+    np.add.at(whole, index, x)
+    return whole
+
+
+def _one_hot(label, classes, dtype):
+    """1 at the label, 0 elsewhere, on a new last axis."""
+    return (label[..., None] == np.arange(classes)).astype(dtype)
+
+
+def _picked(scores, label, ignore):
+    """scores[label] on the last axis; ValueError for a label that is out of range."""
+    kept = label != ignore
+    wrong = kept & ((label < 0) | (label >= scores.shape[-1]))
+    if wrong.any():
+        row = np.argwhere(wrong)[0]
+        where = ", ".join(map(str, row))
+        raise ValueError(
+            f"label[{where}] is {label[tuple(row)]}, expected 0 to {scores.shape[-1] - 1}"
+        )
+    index = np.where(kept, label, 0)[..., None]
+    return np.take_along_axis(scores, index, -1)[..., 0], kept
+
+
+def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
+    """-log softmax(logits)[label], and 0 where the label is to be ignored."""
+    log_p = _log_softmax(logits)
+    picked, kept = _picked(log_p, label, ignore)
+    if smoothing:
+        picked = (1.0 - smoothing) * picked + smoothing * log_p.mean(-1)
+    return np.where(kept, -picked, 0.0)
+
+
+def _nll(log_p, label):
+    """-log_p[label]; ValueError for a label that is out of range."""
+    return -_picked(log_p, label, None)[0]

@@ -1,0 +1,260 @@
+"""Products of matrices: matmul, einsum and what is written with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bpc.diagnostics import Problem
+from bpc.ops.arrays import array
+from bpc.ops.build import Builder, Expr
+from bpc.ops.roles import Static, Value
+from bpc.types import Axis, Mismatch, Type, broadcast_shapes, product, show
+
+
+def _matmul(m: Builder, a: Value, b: Value) -> Expr:
+    """As np.matmul. Batches are made equal first, unless only the left one has any."""
+    a, b = m.real(a), m.real(b)
+    if not a.type.rank or not b.type.rank:
+        raise Problem("BP209", left=show(a.shape), right=show(b.shape), help="use `*` for scalars")
+    inner = b.shape[-2] if b.type.rank > 1 else b.shape[0]
+    if a.shape[-1] != inner:
+        help = f"{a.shape[-1]} columns on the left meet {inner} rows on the right"
+        raise Problem("BP209", left=show(a.shape), right=show(b.shape), help=help)
+    if b.type.rank > 2:
+        row = a.type.rank == 1
+        if row:
+            a = m.expand(a, axes=(0,))
+        try:
+            batch = broadcast_shapes((a.shape[:-2], b.shape[:-2]))
+        except Mismatch:
+            raise Problem("BP209", left=show(a.shape), right=show(b.shape)) from None
+        a = m.broadcast_to(a, (*batch, *a.shape[-2:]))
+        b = m.broadcast_to(b, (*batch, *b.shape[-2:]))
+        result: Expr = m.emit("matmul", a, b)
+        return m.squeeze(result, axes=(result.type.rank - 2,)) if row else result  # type: ignore[no-any-return]
+    result = m.emit("matmul", a, b)
+    return result
+
+
+def _product(a: Type, b: Type) -> tuple[Type]:
+    rows = a.shape[:-1]
+    columns = b.shape[-1:] if b.rank > 1 else ()
+    return (Type("real", (*rows, *columns)),)
+
+
+def swap(m: Builder, x: Expr) -> Expr:
+    """The last two axes swapped."""
+    rank = x.type.rank
+    order = (*range(rank - 2), rank - 1, rank - 2)
+    result: Expr = m.emit("transpose", x, order=order)
+    return result
+
+
+def _rows(m: Builder, x: Expr, columns: int) -> Expr:
+    """All axes but the last `columns` ones laid out as one."""
+    if x.type.rank <= columns + 1:
+        return x
+    lead = x.shape[: x.type.rank - columns]
+    shape = (Axis(product(a.size for a in lead)), *x.shape[x.type.rank - columns :])
+    result: Expr = m.emit("reshape", x, shape=shape)
+    return result
+
+
+def _matmul_vjp(m: Builder, g: Expr, out: Expr, a: Expr, b: Expr) -> Sequence[Any]:
+    """G b^T and a^T g, in the cases of np.matmul."""
+    da = db = None
+    left, right = m.active
+    if a.type.rank == 1 and b.type.rank == 1:
+        da, db = (g * b if left else None), (g * a if right else None)
+    elif b.type.rank == 1:
+        if left:
+            da = m.expand(g, axes=(g.type.rank,)) * m.broadcast_to(b, a.shape)
+        if right:
+            db = m.emit("matmul", _rows(m, g, 0), _rows(m, a, 1))
+    elif a.type.rank == 1:
+        if left:
+            da = m.emit("matmul", b, g)
+        if right:
+            db = m.outer(a, g)
+    else:
+        if left:
+            da = m.emit("matmul", g, swap(m, b))
+        if right and b.type.rank == 2:
+            db = m.emit("matmul", swap(m, _rows(m, a, 1)), _rows(m, g, 1))
+        elif right:
+            db = m.emit("matmul", swap(m, a), g)
+    return da, db
+
+
+array(
+    "matmul",
+    "Matrix product `a @ b`, with batch dims as np.matmul.",
+    call=_matmul,
+    group="linear algebra",
+    infer=_product,
+    vjp=_matmul_vjp,
+    numpy="@",
+    cases=(
+        (((2, 3), (3, 4)), {}),
+        (((3,), (3, 4)), {}),
+        (((2, 3), (3,)), {}),
+        (((3,), (3,)), {}),
+        (((2, 3, 4), (4, 5)), {}),
+        (((2, 3, 4), (4,)), {}),
+        (((2, 3, 4), (2, 4, 5)), {}),
+        (((3, 4), (2, 4, 5)), {}),
+        (((4,), (2, 4, 5)), {}),
+    ),
+)
+
+
+def _dot(m: Builder, a: Value, b: Value) -> Expr:
+    if a.type.rank != 1 or b.type.rank != 1:
+        raise Problem("BP209", left=show(a.shape), right=show(b.shape), help="dot takes vectors")
+    return _matmul(m, a, b)
+
+
+array(
+    "dot",
+    "Inner product of two vectors.",
+    call=_dot,
+    group="linear algebra",
+    cases=((((3,), (3,)), {}),),
+)
+
+
+def _outer(m: Builder, a: Value, b: Value) -> Expr:
+    if a.type.rank != 1 or b.type.rank != 1:
+        raise Problem("BP209", left=show(a.shape), right=show(b.shape), help="outer takes vectors")
+    product: Expr = m.expand(a, axes=(1,)) * m.expand(b, axes=(0,))
+    return product
+
+
+array(
+    "outer",
+    "All products of the entries of two vectors.",
+    call=_outer,
+    group="linear algebra",
+    cases=((((3,), (4,)), {}),),
+)
+
+
+def _trace(m: Builder, x: Value) -> Expr:
+    diagonal = m.diag(x) if x.type.rank >= 2 else None
+    if diagonal is None:
+        raise Problem("BP208", name="trace", shape=show(x.shape))
+    result: Expr = m.emit("sum", m.real(diagonal), axes=(diagonal.type.rank - 1,), keep=False)
+    return result
+
+
+array(
+    "trace",
+    "Sum of the diagonal of (a batch of) square matrices.",
+    call=_trace,
+    group="linear algebra",
+    cases=((((3, 3),), {}), (((2, 3, 3),), {})),
+)
+
+
+# einsum: attrs hold the letters of each operand and of the result
+
+
+def _einsum(m: Builder, spec: Static, *xs: Value) -> Expr:
+    def bad(why: str) -> Problem:
+        return Problem("BP210", spec=spec, why=why)
+
+    if not isinstance(spec, str):
+        raise bad("the first argument is its text, as in `einsum(\"ij,jk->ik\", a, b)`")
+    text = spec.replace(" ", "")
+    if not all(c.isalpha() or c in ",->" for c in text) or text.count("->") > 1:
+        raise bad("only letters, commas and one `->` may stand in it")
+    left, arrow, right = text.partition("->")
+    operands = tuple(left.split(","))
+    if len(operands) != len(xs):
+        raise bad(f"it names {len(operands)} operands, {len(xs)} are given")
+    sizes: dict[str, Axis] = {}
+    for letters, x in zip(operands, xs):
+        if len(letters) != x.type.rank:
+            raise bad(f"`{letters}` does not fit the shape {show(x.shape)}")
+        for letter, axis in zip(letters, x.shape):
+            if sizes.setdefault(letter, axis) != axis:
+                raise bad(f"`{letter}` is {sizes[letter]} and {axis}")
+    if not arrow:
+        right = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
+    if len(set(right)) != len(right) or not set(right) <= set(sizes):
+        raise bad(f"`{right}` repeats a letter or has one that no operand has")
+    return _contract(m, [m.real(x) for x in xs], operands, right)
+
+
+def _contract(m: Builder, xs: list[Expr], operands: tuple[str, ...], result: str) -> Expr:
+    value: Expr = m.emit("einsum", *xs, operands=operands, result=result)
+    return value
+
+
+def _einsum_type(*types: Type, operands: tuple[str, ...], result: str) -> tuple[Type]:
+    sizes = {c: axis for o, t in zip(operands, types) for c, axis in zip(o, t.shape)}
+    return (Type("real", tuple(sizes[c] for c in result)),)
+
+
+def _einsum_vjp(
+    m: Builder, g: Expr, out: Expr, *xs: Expr, operands: tuple[str, ...], result: str
+) -> Sequence[Any]:
+    """By operand i: the einsum of g and the others onto i's letters.
+
+    Letters that only i has are summed away in the result: the gradient is stretched over them.
+    A letter that i repeats is a diagonal: the gradient stands on it alone.
+    """
+    slopes: list[Expr | None] = []
+    for i, (letters, x) in enumerate(zip(operands, xs)):
+        if not m.active[i]:
+            slopes.append(None)
+            continue
+        rest = [(o, y) for j, (o, y) in enumerate(zip(operands, xs)) if j != i]
+        known = set(result).union(*(o for o, _ in rest))
+        plain = "".join(dict.fromkeys(letters))
+        found = "".join(c for c in plain if c in known)
+        slope = _contract(m, [g, *(y for _, y in rest)], (result, *(o for o, _ in rest)), found)
+        shape = tuple(x.shape[letters.index(c)] for c in plain)
+        missing = tuple(k for k, c in enumerate(plain) if c not in known)
+        if missing:
+            slope = m.broadcast_to(m.expand(slope, axes=missing), shape)
+        if plain != letters:
+            slope = _on_diagonal(m, slope, plain, letters, x)
+        slopes.append(slope)
+    return slopes
+
+
+def _on_diagonal(m: Builder, slope: Expr, plain: str, letters: str, x: Expr) -> Expr:
+    eyes = [slope]
+    names = [plain]
+    fresh = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in letters]
+    target = ""
+    for k, letter in enumerate(letters):
+        if letters.index(letter) == k:
+            target += letter
+        else:
+            new = fresh.pop()
+            eyes.append(m.emit("eye", size=x.shape[k]))
+            names.append(letter + new)
+            target += new
+    return _contract(m, eyes, tuple(names), target)
+
+
+array(
+    "einsum",
+    'Sums of products by letters: `einsum("ij,jk->ik", a, b)`.',
+    call=_einsum,
+    group="linear algebra",
+    infer=_einsum_type,
+    vjp=_einsum_vjp,
+    numpy=lambda c, *xs, operands, result: c.einsum(xs, operands, result),
+    cases=(
+        (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}),
+        (((2, 3, 4), (4, 5), (3,)), {"spec": "bij,jk,i->bk"}),
+        (((3, 3),), {"spec": "ii->i"}),
+        (((3, 3),), {"spec": "ii"}),
+        (((2, 3),), {"spec": "ij->j"}),
+        (((2, 3),), {"spec": "ij->ji"}),
+    ),
+)

@@ -1,0 +1,231 @@
+"""Activations and losses that are written with other operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bpc.diagnostics import Problem
+from bpc.ops.base import Op, register
+from bpc.ops.build import Builder, Expr
+from bpc.ops.roles import Bool, Integer, Real, Value
+from bpc.types import Type, show
+
+Call = Any
+_UNARY = ((((3, 4),), {}),)
+
+
+def activation(name: str, doc: str, call: Call) -> None:
+    """Register an activation written with other operators."""
+    register(Op(name, "activations", doc, call=call, cases=_UNARY))
+
+
+def _elu(m: Builder, x: Value, alpha: Value = 1.0) -> Expr:
+    return m.select(x > 0, x, alpha * m.expm1(x))  # type: ignore[no-any-return]
+
+
+def _leaky(m: Builder, x: Value, slope: Value = 0.01) -> Expr:
+    return m.select(x > 0, x, slope * x)  # type: ignore[no-any-return]
+
+
+def _celu(m: Builder, x: Value, alpha: Value = 1.0) -> Expr:
+    return m.select(x > 0, x, alpha * m.expm1(x / alpha))  # type: ignore[no-any-return]
+
+
+def _relu(m: Builder, x: Value) -> Expr:
+    return m.maximum(m.real(x), 0)  # type: ignore[no-any-return]
+
+
+def _selu(m: Builder, x: Value) -> Expr:
+    return 1.0507009873554805 * _elu(m, x, 1.6732632423543772)
+
+
+def _softsign(m: Builder, x: Value) -> Expr:
+    return x / (1 + m.abs(x))  # type: ignore[no-any-return]
+
+
+def _hard_sigmoid(m: Builder, x: Value) -> Expr:
+    return m.clip(x / 6 + 0.5, 0, 1)  # type: ignore[no-any-return]
+
+
+def _silu(m: Builder, x: Value) -> Expr:
+    return x * m.sigmoid(x)  # type: ignore[no-any-return]
+
+
+def _gelu(m: Builder, x: Value) -> Expr:
+    return 0.5 * x * m.erfc(x * -0.7071067811865476)  # type: ignore[no-any-return]
+
+
+def _gelu_tanh(m: Builder, x: Value) -> Expr:
+    inner = 0.7978845608028654 * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + m.tanh(inner))  # type: ignore[no-any-return]
+
+
+def _mish(m: Builder, x: Value) -> Expr:
+    return x * m.tanh(m.softplus(x))  # type: ignore[no-any-return]
+
+
+activation("relu", "max(x, 0); derivative 0 at 0.", _relu)
+activation("leaky_relu", "x where positive, slope * x elsewhere.", _leaky)
+activation("elu", "x where positive, alpha * (exp(x) - 1) elsewhere.", _elu)
+activation("selu", "elu scaled so that unit variance is kept (Klambauer et al. 2017).", _selu)
+activation("celu", "x where positive, alpha * (exp(x/alpha) - 1) elsewhere.", _celu)
+activation("softsign", "x / (1 + |x|).", _softsign)
+activation("hard_sigmoid", "x/6 + 1/2 held in [0, 1].", _hard_sigmoid)
+activation("silu", "x * sigmoid(x).", _silu)
+activation("gelu", "x times the normal distribution function of x, exact.", _gelu)
+activation("gelu_tanh", "The approximation of gelu by tanh.", _gelu_tanh)
+activation("mish", "x * tanh(softplus(x)).", _mish)
+
+
+# Choices as the language calls them
+
+
+def _where(m: Builder, condition: Bool, a: Value, b: Value) -> Expr:
+    if condition.type.kind != "bool":
+        raise Problem("BP214", name="where", kind=condition.type.kind)
+    return m.select(condition, a, b)  # type: ignore[no-any-return]
+
+
+register(
+    Op(
+        "where",
+        "elementwise",
+        "a where the condition holds, b elsewhere; the branch not taken contributes 0, never NaN.",
+        call=_where,
+    )
+)
+
+
+# Losses: prediction, then target; one value an example
+
+
+def loss(name: str, doc: str, call: Call, shapes: tuple[Any, ...]) -> None:
+    """Register a loss written with other operators."""
+    register(Op(name, "losses", doc, call=call, cases=((shapes, {}),) if shapes else ()))
+
+
+def _squared_error(m: Builder, p: Value, t: Value) -> Expr:
+    return (p - t) ** 2  # type: ignore[no-any-return]
+
+
+def _absolute_error(m: Builder, p: Value, t: Value) -> Expr:
+    return m.abs(p - t)  # type: ignore[no-any-return]
+
+
+def _huber(m: Builder, p: Value, t: Value, delta: Value = 1.0) -> Expr:
+    d = p - t
+    size = m.abs(d)
+    return m.select(size <= delta, 0.5 * d**2, delta * (size - 0.5 * delta))  # type: ignore[no-any-return]
+
+
+def _hinge(m: Builder, score: Value, sign: Value) -> Expr:
+    return m.maximum(1 - m.real(score) * sign, 0)  # type: ignore[no-any-return]
+
+
+def _kl_div(m: Builder, p: Value, q: Value) -> Expr:
+    terms = m.xlogy(p, p / q)
+    result: Expr = m.emit("sum", terms, axes=(terms.type.rank - 1,), keep=False)
+    return result
+
+
+def _cosine(m: Builder, a: Value, b: Value) -> Expr:
+    last = (a.type.rank - 1,)
+    dot = m.emit("sum", m.real(a * b), axes=last, keep=False)
+    lengths = [
+        m.maximum(m.emit("norm", m.real(x), axes=(x.type.rank - 1,), keep=False), 1e-8)
+        for x in (a, b)
+    ]
+    return dot / (lengths[0] * lengths[1])  # type: ignore[no-any-return]
+
+
+loss("squared_error", "(p - t)^2.", _squared_error, ((3,), (3,)))
+loss("absolute_error", "|p - t|; derivative 0 where they are equal.", _absolute_error, ((3,), (3,)))
+loss("huber", "Quadratic to delta, linear beyond.", _huber, ((3,), (3,)))
+loss("hinge", "max(0, 1 - score * sign).", _hinge, ((3,), (3,)))
+loss("kl_div", "p * log(p / q) summed over the last axis, 0 where p is 0.", _kl_div, ())
+loss("cosine_similarity", "Cosine of the angle over the last axis.", _cosine, ((2, 3), (2, 3)))
+
+
+def _check_labels(name: str, scores: Expr, label: Expr) -> None:
+    if label.type.kind != "int":
+        raise Problem("BP212", name=name, kind=label.type.kind)
+    if scores.type.rank != label.type.rank + 1 or scores.shape[:-1] != label.shape:
+        raise Problem(
+            "BP211",
+            name=name,
+            scores=show(scores.shape),
+            label=show(label.shape),
+            help="labels have the shape of the scores without the last axis, the classes",
+        )
+
+
+def _cross_entropy(
+    m: Builder, logits: Value, label: Value, smoothing: Real = 0.0, ignore: Integer = -1
+) -> Expr:
+    _check_labels("cross_entropy", logits, label)
+    result: Expr = m.emit(
+        "cross_entropy", m.real(logits), label, smoothing=float(smoothing), ignore=ignore
+    )
+    return result
+
+
+def _cross_entropy_vjp(
+    m: Builder, g: Expr, out: Expr, logits: Expr, label: Expr, smoothing: float, ignore: int
+) -> Sequence[Any]:
+    """Softmax minus the (smoothed) one-hot target; 0 for ignored rows."""
+    last = logits.type.rank - 1
+    classes = logits.shape[-1]
+    target = m.emit("one_hot", label, classes=classes)
+    if smoothing:
+        target = (1 - smoothing) * target + smoothing / m.real(classes.size)
+    kept = m.select(label.eq(ignore), 0, g)
+    slope = m.emit("softmax", logits, axis=last) - target
+    return (m.expand(kept, axes=(last,)) * slope, None)
+
+
+register(
+    Op(
+        "cross_entropy",
+        "losses",
+        "-log softmax(logits)[label] for int labels; 0 where the label is `ignore`. PyTorch's "
+        "smoothing. ValueError of the generated function for a label out of range.",
+        call=_cross_entropy,
+        infer=lambda t, label, smoothing, ignore: (Type("real", label.shape),),
+        vjp=_cross_entropy_vjp,
+        numpy=lambda c, x, label, smoothing, ignore: c.call(
+            "_cross_entropy", x, label, *c.nonzero("smoothing", smoothing),
+            *(() if ignore == -1 else (c.keyword("ignore", ignore),)),
+        ),
+    )
+)  # fmt: skip
+
+
+def _nll(m: Builder, log_p: Value, label: Value) -> Expr:
+    _check_labels("nll", log_p, label)
+    result: Expr = m.emit("nll", m.real(log_p), label)
+    return result
+
+
+register(
+    Op(
+        "nll",
+        "losses",
+        "-log_p[label] for int labels. ValueError of the generated function for a label out of "
+        "range.",
+        call=_nll,
+        infer=lambda t, label: (Type("real", label.shape),),
+        vjp=lambda m, g, out, log_p, label: (
+            m.expand(-g, axes=(log_p.type.rank - 1,))
+            * m.emit("one_hot", label, classes=log_p.shape[-1]),
+            None,
+        ),
+        numpy="_nll",
+    )
+)
+
+#: functions of the language that this version cannot compile yet
+LATER = frozenset(
+    "det logdet inv solve conv1d conv2d conv_transpose2d max_pool2d avg_pool2d layer_norm rms_norm "
+    "batch_norm group_norm dropout attention grad".split()
+)

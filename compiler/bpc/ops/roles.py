@@ -1,0 +1,22 @@
+"""What an argument of a function of the language is, as the annotation on `call` says it.
+
+    def softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr: ...
+
+Lowering reads the names of the annotations and hands over an Expr, a checked axis, and so on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Value = Any  # an array or a number: becomes an Expr
+Bool = Any  # a bool array
+Axis = Any  # one axis of the first value: an int from 0
+NewAxis = Any  # one axis of the result, which has one more than the first value
+Axes = Any  # a tuple of axes of the first value, None: all
+Flag = bool  # true or false
+Integer = int  # an int known at compile time
+Real = float  # a number known at compile time
+Length = Any  # a Size
+Shape = Any  # a tuple of types.Axis
+Static = Any  # anything known at compile time: tuples of ints, Text

@@ -1,0 +1,166 @@
+"""From text to syntax tree: lark runs the grammar, statement by statement.
+
+The only module that knows lark. Tokens are cut into statements (fragments.py), fed to one LALR
+parser whose state is set back where a statement is wrong, and become nodes on the way
+(treebuilder.py).
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from lark import Lark, Token, UnexpectedInput
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from bpc import syntax
+from bpc.diagnostics import BpcError, Diagnostic, Problem, clip
+from bpc.fragments import NESTING_LIMIT, Fragment, Lexeme, cut
+from bpc.source import Source
+from bpc.syntaxerrors import Mistake, explain
+from bpc.treebuilder import CALLBACKS
+
+NESTING = frozenset(("LPAR", "LSQB", "LBRACE", "POWER", "ELSE", "NOT", "MINUS"))
+
+
+def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
+    """The tree of all statements that are right, and every syntax error, in the order of the text.
+
+    A syntax error costs its statement alone; the head of a block costs the block, whose inside is
+    still checked. Nothing else is raised, whatever the text.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # nothing here makes cycles, and lark is three times as fast without
+    try:
+        lexemes, diagnostics = _read_tokens(source)
+        fragments, more = cut(lexemes)
+        reader = _Reader()
+        for fragment in fragments:
+            reader.read(fragment)
+        diagnostics += more + reader.diagnostics
+        diagnostics.sort(key=lambda d: (d.span.start, d.span.end))
+        return syntax.Model(source, reader.finish(source)), diagnostics
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class _KeepUnknown:
+    """Keeps lark from dropping the terminal that no rule mentions: any other character."""
+
+    always_accept = ("UNKNOWN",)
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        return stream
+
+
+@cache
+def _lark() -> Lark:
+    grammar = files("bpc.grammar").joinpath("bp.lark").read_text(encoding="utf-8")
+    callbacks, keep = cast(Any, CALLBACKS), cast(Any, _KeepUnknown())
+    return Lark(grammar, parser="lalr", lexer="basic", transformer=callbacks, postlex=keep)
+
+
+def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Diagnostic]]:
+    """All tokens of a file; a name with letters beyond ASCII is an error, but stays a name."""
+    parser = _lark().parse_interactive(source.text)
+    lexemes = [
+        Lexeme(token.type, str(token), source, token.start_pos, token.end_pos)
+        for token in cast(Any, parser.lexer_thread).lex(parser.parser_state)
+    ]
+    foreign: Iterable[Lexeme] = ()
+    if not source.text.isascii():
+        foreign = (x for x in lexemes if x.type == "NAME" and not x.text.isascii())
+    return lexemes, [Problem("BP014", name=clip(x.text)).at(x.span) for x in foreign]
+
+
+class _Reader:
+    """Feeds fragments to the parser, which stands after the last right statement at any time.
+
+    The inside of a block whose head is wrong goes to a parser of its own, whose tree is dropped.
+    """
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.parser = _lark().parse_interactive()
+        self.outer: list[InteractiveParser | None] = []  # for each open block, where to go back to
+        self.head_may_follow = False
+
+    def read(self, fragment: Fragment) -> None:
+        """Take the next fragment of the file."""
+        lexemes = fragment.lexemes
+        if lexemes[0].type == "RBRACE" and not fragment.broken:
+            self._leave_block(lexemes[0])
+            return
+        right = not fragment.broken and self._feed(lexemes)
+        opens = lexemes[-1].type == "LBRACE"
+        if opens:
+            self.outer.append(None if right else self.parser)
+            if not right:
+                self.parser = _in_a_block(lexemes[-1])
+        elif not right and lexemes[-1].type != "RBRACE":
+            self.parser.feed_token(_token(replace(lexemes[-1], type="_NEWLINE")))
+        self.head_may_follow = not right and not opens
+
+    def finish(self, source: Source) -> tuple[syntax.Statement, ...]:
+        """The statements of the file, once all fragments are read."""
+        end = Lexeme("$END", "", source, len(source.text), len(source.text))
+        statements: tuple[syntax.Statement, ...] = self.parser.feed_token(_token(end))
+        return statements
+
+    def _leave_block(self, closer: Lexeme) -> None:
+        outer = self.outer.pop()
+        if outer is None:
+            self.parser.feed_token(_token(closer))
+        else:
+            self.parser = outer
+
+    def _feed(self, lexemes: list[Lexeme]) -> bool:
+        """Parse a fragment; where it is wrong, report it and leave the parser as it was."""
+        state = self.parser.parser_state
+        states, values = state.state_stack, state.value_stack
+        saved = states[:], values[:]
+        feed = state.feed_token
+        place = 0
+        try:
+            for place, lexeme in enumerate(lexemes):
+                feed(_token(lexeme))
+                if lexeme.type in NESTING and _too_deep(values):
+                    raise BpcError([Problem("BP008", limit=NESTING_LIMIT).at(lexeme.span)])
+            return True
+        except BpcError as error:
+            self.diagnostics += error.diagnostics
+        except UnexpectedInput:
+            if not (self.head_may_follow and place == 0 and lexemes[0].type == "LBRACE"):
+                accepts = frozenset(cast(Any, self.parser).accepts())
+                self.diagnostics.append(explain(Mistake(lexemes, place, accepts, values)))
+        states[:], values[:] = saved
+        return False
+
+
+def _in_a_block(opener: Lexeme) -> InteractiveParser:
+    """A parser that has read the head of some block: `def f() {`."""
+    parser = _lark().parse_interactive()
+    for type in ("DEF", "NAME", "LPAR", "RPAR", "LBRACE"):
+        parser.feed_token(_token(replace(opener, type=type)))
+    return parser
+
+
+def _token(lexeme: Lexeme) -> Token:
+    """The parser asks a token for nothing but its type."""
+    return cast(Token, lexeme)
+
+
+def _too_deep(values: list[Any]) -> bool:
+    """Whether too much is open in the parser's stack, where binary minus does not count."""
+    if len(values) <= NESTING_LIMIT:
+        return False
+    depth = 0
+    for place, value in enumerate(values):
+        if isinstance(value, Lexeme) and value.type in NESTING:
+            depth += value.type != "MINUS" or isinstance(values[place - 1], Lexeme)
+    return depth > NESTING_LIMIT

@@ -1,0 +1,371 @@
+"""Sizes, axes and array types.
+
+A size is a polynomial over named dims, `12*H + 1`, kept in one normal form, so that equal sizes are
+equal values. Division is exact: `D/heads` has the monomial `D * heads^-1`, and `D/heads * heads` is
+`D` again. What is rounded down, `floor((N - 3)/2)`, is an atom of its own, as is one over a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from math import floor, lcm
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The atom floor(inner): inner holds no whole part."""
+
+    inner: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Reciprocal:
+    """The atom 1/inner, where inner is a sum."""
+
+    inner: Size
+
+
+Atom = str | Floor | Reciprocal
+Monomial = tuple[tuple[Atom, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A sum of monomials with rational coefficients, sorted, without zeros."""
+
+    terms: tuple[tuple[Monomial, Fraction], ...]
+
+    @property
+    def constant(self) -> Fraction | None:
+        """The number that this size is, if no dim stands in it."""
+        if not self.terms:
+            return Fraction(0)
+        if len(self.terms) == 1 and not self.terms[0][0]:
+            return self.terms[0][1]
+        return None
+
+    @property
+    def value(self) -> int | None:
+        """The integer that this size is, if it is one."""
+        number = self.constant
+        return int(number) if number is not None and number.denominator == 1 else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every integer value of the dims gives an integer."""
+        return all(
+            c.denominator == 1 and all(p > 0 and not isinstance(a, Reciprocal) for a, p in m)
+            for m, c in self.terms
+        )
+
+    def dims(self) -> set[str]:
+        """The names of the dims in it."""
+        found: set[str] = set()
+        for monomial, _ in self.terms:
+            for atom, _power in monomial:
+                found |= {atom} if isinstance(atom, str) else atom.inner.dims()
+        return found
+
+    def evaluate(self, dims: Mapping[str, int]) -> Fraction:
+        """The number for given dims. KeyError for a dim that is not given; ZeroDivisionError."""
+        total = Fraction(0)
+        for monomial, coefficient in self.terms:
+            product = coefficient
+            for atom, power in monomial:
+                if isinstance(atom, str):
+                    base = Fraction(dims[atom])
+                elif isinstance(atom, Floor):
+                    base = Fraction(floor(atom.inner.evaluate(dims)))
+                else:
+                    base = 1 / atom.inner.evaluate(dims)
+                product *= base**power
+            total += product
+        return total
+
+    def substitute(self, sizes: Mapping[str, Size]) -> Size:
+        """The same with sizes in place of dims."""
+        total = size(0)
+        for monomial, coefficient in self.terms:
+            product = _make({(): coefficient})
+            for atom, power in monomial:
+                if isinstance(atom, str):
+                    base = sizes.get(atom) or dim(atom)
+                elif isinstance(atom, Floor):
+                    base = atom.inner.substitute(sizes).floor()
+                else:
+                    base = size(1) / atom.inner.substitute(sizes)
+                for _ in range(abs(power)):
+                    product = product * base if power > 0 else product / base
+            total = total + product
+        return total
+
+    def __add__(self, other: Size) -> Size:
+        terms = dict(self.terms)
+        for monomial, coefficient in other.terms:
+            terms[monomial] = terms.get(monomial, Fraction(0)) + coefficient
+        return _make(terms)
+
+    def __neg__(self) -> Size:
+        return Size(tuple((m, -c) for m, c in self.terms))
+
+    def __sub__(self, other: Size) -> Size:
+        return self + -other
+
+    def __mul__(self, other: Size) -> Size:
+        terms: dict[Monomial, Fraction] = {}
+        for left, a in self.terms:
+            for right, b in other.terms:
+                powers = dict(left)
+                for atom, power in right:
+                    powers[atom] = powers.get(atom, 0) + power
+                monomial = tuple(
+                    sorted(((a, p) for a, p in powers.items() if p), key=lambda x: _key(x[0]))
+                )
+                terms[monomial] = terms.get(monomial, Fraction(0)) + a * b
+        return _make(terms)
+
+    def __truediv__(self, other: Size) -> Size:
+        """Exact quotient. ZeroDivisionError where other is 0."""
+        if not other.terms:
+            raise ZeroDivisionError
+        if len(other.terms) == 1:
+            monomial, coefficient = other.terms[0]
+            return self * Size(((tuple((a, -p) for a, p in monomial), 1 / coefficient),))
+        if self == other:
+            return size(1)
+        return self * Size(((((Reciprocal(other), 1),), Fraction(1)),))
+
+    def floor(self) -> Size:
+        """Rounded down."""
+        whole: dict[Monomial, Fraction] = {}
+        rest: dict[Monomial, Fraction] = {}
+        for monomial, coefficient in self.terms:
+            if Size(((monomial, Fraction(1)),)).whole:
+                whole[monomial] = Fraction(floor(coefficient))
+                rest[monomial] = coefficient - floor(coefficient)
+            else:
+                rest[monomial] = coefficient
+        inner = _make(rest)
+        number = inner.constant
+        if number is not None:
+            return _make(whole) + size(floor(number))
+        return _make(whole) + Size(((((Floor(inner), 1),), Fraction(1)),))
+
+    def __str__(self) -> str:
+        """As the language writes it: `12*H + 1`, `D/heads`."""
+        return self.format(str)
+
+    def format(self, name: Callable[[str], str], divide: str = "/", times: str = "*") -> str:
+        """Text with dims named by `name`; with divide `//`, Python's integer expression."""
+        if not self.terms:
+            return "0"
+        numerators, denominator = self._over_common()
+        text = _sum(numerators, name, divide, times)
+        if not denominator:
+            return text
+        below = times.join(_power(a, p, name, divide, times) for a, p in denominator)
+        above = f"({text})" if len(numerators) > 1 or numerators[0][1] < 0 else text
+        compound = len(denominator) > 1 or (denominator[0][1] > 1 and times != "*")
+        return f"{above}{_pad(divide, times)}{f'({below})' if compound else below}"
+
+    def _over_common(
+        self,
+    ) -> tuple[list[tuple[Monomial, Fraction]], list[tuple[Atom | int, int]]]:
+        """Numerator terms without fractions, and the factors of the common denominator."""
+        scale = lcm(*(c.denominator for _, c in self.terms))
+        lowest: dict[Atom, int] = {}
+        for monomial, _ in self.terms:
+            for atom, power in monomial:
+                if isinstance(atom, Reciprocal):
+                    lowest[atom] = max(lowest.get(atom, 0), power)
+                elif power < 0:
+                    lowest[atom] = max(lowest.get(atom, 0), -power)
+        below = Size(((tuple(sorted(lowest.items(), key=lambda x: _key(x[0]))), Fraction(scale)),))
+        multiplier = _make({(): Fraction(scale)})
+        factors: list[tuple[Atom | int, int]] = [(scale, 1)] if scale != 1 else []
+        for atom, power in below.terms[0][0]:
+            base = atom.inner if isinstance(atom, Reciprocal) else dim_of(atom)
+            for _ in range(power):
+                if isinstance(atom, Reciprocal):
+                    multiplier = multiplier * Size(((((atom, -1),), Fraction(1)),))
+                else:
+                    multiplier = multiplier * base
+            factors.append((atom, power))
+        return list((self * multiplier).terms), factors
+
+
+def _pad(operator: str, times: str) -> str:
+    return f" {operator} " if " " in times else operator
+
+
+def _sum(
+    terms: Iterable[tuple[Monomial, Fraction]],
+    name: Callable[[str], str],
+    divide: str,
+    times: str,
+) -> str:
+    text = ""
+    for monomial, coefficient in terms:
+        factors = [_power(a, p, name, divide, times) for a, p in monomial]
+        if abs(coefficient) != 1 or not factors:
+            factors.insert(0, str(abs(coefficient)))
+        sign = ("-" if coefficient < 0 else "") if not text else " - " if coefficient < 0 else " + "
+        text += sign + times.join(factors)
+    return text
+
+
+def _power(
+    atom: Atom | int, power: int, name: Callable[[str], str], divide: str, times: str
+) -> str:
+    if isinstance(atom, int):
+        return str(atom)
+    if isinstance(atom, str):
+        text = name(atom)
+    elif isinstance(atom, Reciprocal):
+        text = f"({atom.inner.format(name, divide, times)})"
+    else:
+        text = atom.inner.format(name, divide, times)
+        text = f"({text})" if divide == "//" else f"floor({text})"
+    return times.join([text] * power)
+
+
+def _key(atom: Atom) -> tuple[int, str]:
+    return (0, atom) if isinstance(atom, str) else (1, str(atom.inner))
+
+
+def _make(terms: Mapping[Monomial, Fraction]) -> Size:
+    kept = [(m, c) for m, c in terms.items() if c]
+    if len(kept) > 1:
+        kept.sort(key=lambda t: (-sum(p for _, p in t[0]), [(_key(a), -p) for a, p in t[0]]))
+    return Size(tuple(kept))
+
+
+@lru_cache(maxsize=4096)
+def size(number: int) -> Size:
+    """The size that is this number."""
+    return Size((((), Fraction(number)),)) if number else Size(())
+
+
+@lru_cache(maxsize=4096)
+def dim(name: str) -> Size:
+    """The size of a free dim."""
+    return dim_of(name)
+
+
+def dim_of(atom: Atom) -> Size:
+    """The size that is one atom."""
+    return Size(((((atom, 1),), Fraction(1)),))
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The product of sizes."""
+    total = size(1)
+    for item in sizes:
+        total = total * item
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a shape.
+
+    `label` is the dim's name for `axis=`; `stretch` marks an axis made with `new` or kept by
+    `keep=true`, which always may be stretched. Neither counts when shapes are compared.
+    """
+
+    size: Size
+    label: str | None = field(default=None, compare=False)
+    stretch: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        number = self.size.value
+        return self.label if self.label and number is None else str(self.size)
+
+
+ONE = Axis(size(1))
+NEW = Axis(size(1), stretch=True)
+Shape = tuple[Axis, ...]
+KINDS = ("bool", "int", "real")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """An array type: kind `bool`, `int` or `real`, and a shape."""
+
+    kind: str
+    shape: Shape = ()
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def with_shape(self, shape: Iterable[Axis]) -> Type:
+        """The same kind in another shape."""
+        return Type(self.kind, tuple(shape))
+
+    def with_kind(self, kind: str) -> Type:
+        """The same shape of another kind."""
+        return self if kind == self.kind else Type(kind, self.shape)
+
+    @property
+    def count(self) -> Size:
+        """Number of entries."""
+        return product(axis.size for axis in self.shape)
+
+    def __str__(self) -> str:
+        """`[N, 64]`, `int[N]`, `real` for a scalar."""
+        shape = f"[{', '.join(map(str, self.shape))}]" if self.shape else ""
+        return shape if self.kind == "real" and shape else f"{self.kind}{shape}"
+
+
+REAL, INT, BOOL = Type("real"), Type("int"), Type("bool")
+
+
+def show(shape: Shape) -> str:
+    """`[N, 64]`, also for a scalar: `[]`."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+class Mismatch(Exception):
+    """Shapes that do not broadcast; `both` where each would have to be stretched."""
+
+    def __init__(self, shapes: tuple[Shape, ...], both: bool) -> None:
+        self.shapes, self.both = shapes, both
+        super().__init__(" and ".join(map(show, shapes)))
+
+
+def broadcast_shapes(shapes: tuple[Shape, ...]) -> Shape:
+    """The common shape under the one-sided rule: some operand must already have it.
+
+    Trailing axes align. Scalars go with anything, and an axis marked `stretch` does not count as
+    stretched. Raises Mismatch.
+    """
+    full = [s for s in shapes if s]
+    if not full:
+        return ()
+    if all(s == full[0] for s in full):
+        if len(full) == 1 or not any(a.stretch for a in full[0]):
+            return full[0]
+    rank = max(map(len, full))
+    result: list[Axis] = []
+    stretched = [len(s) < rank for s in full]
+    for position in range(-rank, 0):
+        axes = [(i, s[position]) for i, s in enumerate(full) if len(s) >= -position]
+        wide = [a for _, a in axes if a.size != ONE.size]
+        if any(a.size != wide[0].size for a in wide):
+            raise Mismatch(shapes, both=False)
+        if wide:
+            label = next((a.label for a in wide if a.label), None)
+            result.append(Axis(wide[0].size, label))
+            for i, axis in axes:
+                if axis.size == ONE.size and not axis.stretch:
+                    stretched[i] = True
+        else:
+            result.append(NEW if all(a.stretch for _, a in axes) else ONE)
+    if all(stretched):
+        raise Mismatch(shapes, both=True)
+    return tuple(result)

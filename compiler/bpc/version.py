@@ -1,0 +1,3 @@
+"""The version of bpc."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,1 @@
+"""The grammar of the bp language, `bp.lark`, as package data."""

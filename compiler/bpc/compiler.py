@@ -9,11 +9,13 @@ from types import ModuleType
 
 from bpc.codegen.module import write_module
 from bpc.diagnostics import did_you_mean
-from bpc.ir import Program
+from bpc.ir import Function, Program
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.parser import parse
+from bpc.passes import ADJOINT, PRIMAL, Pass
 from bpc.reverse import gradient
 from bpc.source import Source, Span
+from bpc.verify import verify
 from bpc.version import VERSION
 
 STAGES = ("ast", "ir", "grad", "opt")
@@ -31,19 +33,20 @@ def compile_source(
     settings: Mapping[str, int | float] | None = None,
     wrt: Iterable[str] = (),
     limit: int = LIMIT,
-    verify: bool = False,
+    verify_ir: bool = False,
 ) -> str:
     """The text of the Python module for the model in `text`.
 
     `name` stands in messages and comments; `level` is 0, 1 or 2; `settings` are dims and consts to
     set; `wrt` names what the gradient is by, instead of all params; `limit` bounds the steps that
-    `def` and `for` expand to; `verify` checks the IR after each pass.
+    `def` and `for` expand to; `verify_ir` checks the IR after each pass.
     Raises BpcError with all diagnostics, UsageError.
     """
     source = Source(name, text.removeprefix("\ufeff"))
     targets = tuple(wrt)
     program = front(source, settings or {}, limit)
-    program = optimise(differentiate(program, source, targets, level), level, verify)
+    program = differentiate(program, source, targets, level, verify_ir)
+    program = optimise(program, level, verify_ir)
     return write_module(program, source, VERSION, level, targets)
 
 
@@ -73,19 +76,33 @@ def front(source: Source, settings: Mapping[str, int | float], limit: int = LIMI
         raise UsageError(str(error)) from None
 
 
-def differentiate(program: Program, source: Source, wrt: tuple[str, ...], level: int) -> Program:
-    """The program with its `value_and_grad`."""
+def differentiate(
+    program: Program, source: Source, wrt: tuple[str, ...], level: int, check: bool = False
+) -> Program:
+    """The program, prepared by the passes on the primal, with its `value_and_grad`."""
     by = {a.key: a.var for a in (*program.params, *program.inputs)}
     for key in wrt:
         if key not in by or by[key].type.kind != "real":
             help = did_you_mean(key, by) or f"there are {', '.join(by)}"
             raise UsageError(f"--wrt {key}: no real param or input of this name; {help}")
     targets = tuple(by[k] for k in wrt) if wrt else tuple(a.var for a in program.params)
-    cost = program.functions["cost"]
-    grad = gradient(cost, targets, Span(source, 0, 0), edges=level == 0)
-    return replace(program, functions={**program.functions, "value_and_grad": grad})
+    functions = {k: run(f, PRIMAL[level], check) for k, f in program.functions.items()}
+    grad = gradient(functions["cost"], targets, Span(source, 0, 0), edges=level == 0)
+    if check:
+        verify(grad, "reverse")
+    return replace(program, functions={**functions, "value_and_grad": grad})
 
 
-def optimise(program: Program, level: int, verify: bool = False) -> Program:
-    """The program after the passes of a level."""
-    return program
+def optimise(program: Program, level: int, check: bool = False) -> Program:
+    """The program after the passes that follow the reverse pass."""
+    functions = {k: run(f, ADJOINT[level], check) for k, f in program.functions.items()}
+    return replace(program, functions=functions)
+
+
+def run(function: Function, passes: Iterable[Pass], check: bool) -> Function:
+    """A function after some passes, verified after each if wanted."""
+    for apply in passes:
+        function = apply(function)
+        if check:
+            verify(function, getattr(apply, "__name__", str(apply)))
+    return function

@@ -121,14 +121,18 @@ def uses(function: Function) -> dict[Var, int]:
 
 
 def live(function: Function) -> Function:
-    """The function without what its results do not need."""
+    """The function without what its results do not need.
+
+    The adjoint of a name of the source stays, needed or not: it is what people read the output for.
+    """
     needed: set[Var] = set(variables(function.results))
     kept = []
     for equation in reversed(function.body):
-        if needed.intersection(equation.outs):
+        wanted = equation.adjoint and equation.out.named
+        if wanted or not needed.isdisjoint(equation.outs):
             kept.append(equation)
             needed.update(variables(equation.args))
+    kept.reverse()
     return Function(
-        function.name, function.params, tuple(reversed(kept)), function.results, function.labels
+        function.name, function.params, tuple(kept), function.results, function.labels
     )
-

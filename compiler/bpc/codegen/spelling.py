@@ -79,6 +79,10 @@ class Speller:
 
     infinity: str = "np"
 
+    def is_number(self, x: Term) -> bool:
+        """Whether an argument is a number in the text."""
+        return x.code.text.replace(".", "").isdigit()
+
     def size(self, value: Size, whole: bool = True) -> Code:
         """A size as Python computes it."""
         number = value.constant
@@ -148,6 +152,12 @@ class Speller:
         if function.startswith("."):
             return e.method(x.code, function[1:], args)
         return self.call(function, x.code, *args)
+
+    def power(self, x: Term, y: Term) -> Code:
+        """`x**2`: whole exponents are written as such."""
+        text = y.code.text
+        exponent = e.name(text[:-2]) if text.endswith(".0") and text[:-2].isdigit() else y.code
+        return e.binary("**", x.code, exponent)
 
     def conditional(self, then: Term, condition: Term, otherwise: Term) -> Code:
         """`then if condition else otherwise`."""

@@ -97,8 +97,8 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     lines += layout.returned(8, [again.text])
     keys, count = _keys(w, function)
     if function.name == "value_and_grad":
-        lines.append(f"    cost, *grads = {call}")
-        return [*lines, f"    return cost, dict(zip({keys}, grads))"]
+        lines.append(f"    value, *grads = {call}")
+        return [*lines, f"    return value, dict(zip({keys}, grads))"]
     if count > 1:
         call = f"dict(zip(OUTPUTS, {call}))"
     return [*lines, f"    return {call}"]
@@ -122,8 +122,9 @@ def _few(w: Writer, params: list[str], inputs: Sequence[Argument]) -> list[str] 
         lines = [f"    {', '.join(params)} = _values(params)"]
     if tests:
         lines.append(f"    if not ({' and '.join(tests)}):")
-    widest = max([*map(len, lines), 20 + len(", ".join([*params, *names]))])
-    return lines if tests and widest <= layout.WIDTH - 20 else None
+    call = f"    value, *grads = _value_and_grad({', '.join([*params, *names])})"
+    widest = max(map(len, [*lines, call]))
+    return lines if tests and widest <= layout.WIDTH else None
 
 
 def _arrays(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[str]:
@@ -149,8 +150,8 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[s
             f"    grads = {call}".replace("grads", "results"),
             f"    return dict(zip(OUTPUTS, {each}))".replace("grads", "results"),
         ]
-    lines.append(f"    cost, *grads = {call}")
-    return [*lines, f"    return float(cost), dict(zip({keys}, {each}))"]
+    lines.append(f"    value, *grads = {call}")
+    return [*lines, f"    return float(value), dict(zip({keys}, {each}))"]
 
 
 def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:

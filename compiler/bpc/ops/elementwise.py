@@ -112,7 +112,7 @@ def _power_by_base(m: Any, x: Any, y: Any, out: Any) -> Any:
 
 elementwise(
     "pow", "x ** y", "Power. 0^0 is 1; a negative base wants an integer-valued exponent.",
-    numpy="**", scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
+    numpy=lambda c, x, y: c.power(x, y), scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
     partials=(
         _power_by_base,
         lambda m, x, y, o: m.select(x.eq(0), 0, o * m.log(m.select(x.eq(0), 1, x))),
@@ -231,6 +231,11 @@ elementwise(
     partials=(lambda m, x, o: m.sigmoid(x),),
 )  # fmt: skip
 elementwise(
+    "logaddexp", "log(exp(x) + exp(y))", "log(exp(x) + exp(y)), never overflowing.",
+    group="internal", numpy="np.logaddexp", scalar="_logaddexp", domain=(WIDE, WIDE),
+    partials=(lambda m, x, y, o: m.sigmoid(x - y), lambda m, x, y, o: m.sigmoid(y - x)),
+)  # fmt: skip
+elementwise(
     "bce_with_logits", "log(1 + exp(x)) - x * y",
     "Binary cross-entropy of a logit and a target in [0, 1].", group="losses",
     numpy="_bce_with_logits", scalar="_bce_with_logits", domain=(WIDE, (0.1, 0.9)),
@@ -280,12 +285,20 @@ def _nest(function: str) -> Callable[..., Any]:
     return lambda c, *args: reduce(lambda x, y: c.call(function, x, y), args)
 
 
+def _nest_floats(function: str) -> Callable[..., Any]:
+    """The same on Python floats: max and min keep a NaN that comes before a number."""
+    builtin = function[1:4]
+    return lambda c, *args: reduce(
+        lambda x, y: c.call(builtin if c.is_number(y) else function, x, y), args
+    )
+
+
 for _name, _sympy, _beats, _word in (
     ("maximum", "Max", "gt", "larger"), ("minimum", "Min", "lt", "smaller"),
 ):  # fmt: skip
     elementwise(
         _name, f"{_sympy}(x, y)", f"The {_word} entry; ties share the gradient.",
-        numpy=_nest(f"np.{_name}"), scalar=_nest(f"_{_name}"), kinds=("number", "same"),
+        numpy=_nest(f"np.{_name}"), scalar=_nest_floats(f"_{_name}"), kinds=("number", "same"),
         vjp=_extremum_vjp(_beats), group="internal", domain=(WIDE, WIDE), partials=(),
     )  # fmt: skip
 

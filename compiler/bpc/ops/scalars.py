@@ -147,6 +147,13 @@ def _softplus(x):
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _logaddexp(x, y):
+    """log(exp(x) + exp(y)), never overflowing."""
+    if x == y:
+        return x + math.log(2.0)
+    return _maximum(x, y) + math.log1p(math.exp(-abs(x - y)))
+
+
 def _bce_with_logits(z, t):
     """log(1 + exp(z)) - z * t, never overflowing."""
     return max(z, 0.0) - z * t + math.log1p(math.exp(-abs(z)))

@@ -1,0 +1,27 @@
+"""The passes, and the order in which they run: Function -> Function, pure, values kept.
+
+`PRIMAL` runs on the model before it is differentiated, `ADJOINT` on all functions after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bpc.ir import Function
+from bpc.passes.cse import cse
+from bpc.passes.dce import dce
+from bpc.passes.guard import guard
+from bpc.passes.name import name
+from bpc.passes.propagate import propagate
+from bpc.passes.simplify import simplify
+from bpc.passes.stabilise import stabilise, stabilise_all
+
+Pass = Callable[[Function], Function]
+
+_TIDY: tuple[Pass, ...] = (propagate, simplify, cse, simplify, cse, simplify, propagate, dce)
+PRIMAL: dict[int, tuple[Pass, ...]] = {
+    0: (guard, dce, name),
+    1: (stabilise, guard, dce),
+    2: (stabilise_all, guard, dce),
+}
+ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}

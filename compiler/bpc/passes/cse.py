@@ -1,0 +1,41 @@
+"""Common subexpressions are computed once.
+
+    a = mul(x, y)              a = mul(x, y)
+    b = exp(mul(x, y))   ->    b = exp(a)
+
+A repeated value that has a name of the source keeps its line: `b = identity(a)`.
+"""
+
+from __future__ import annotations
+
+from bpc.ir import Atom, Equation, Function, Literal, Var
+from bpc.ops import Expr
+from bpc.passes.rewrite import View, rewrite
+
+COMMUTATIVE = frozenset(("add", "mul", "maximum", "minimum", "eq", "ne"))
+Key = tuple[object, ...]
+
+
+def cse(function: Function) -> Function:
+    """Give each distinct value one equation."""
+    seen: dict[Key, Var] = {}
+
+    def rule(view: View, equation: Equation) -> Expr | Atom | None:
+        if equation.op == "identity" or len(equation.outs) > 1:
+            return None
+        args = [_key(a) for a in equation.args]
+        if equation.op in COMMUTATIVE:
+            args.sort(key=repr)
+        key = (equation.op, tuple(args), equation.attrs, equation.out.type.kind)
+        first = seen.get(key)
+        if first is None:
+            seen[key] = equation.out
+        return first
+
+    return rewrite(function, rule)
+
+
+def _key(atom: Atom) -> object:
+    if isinstance(atom, Literal):
+        return repr(atom.value), atom.type
+    return id(atom)

@@ -1,0 +1,210 @@
+"""What stands in a branch of `where` is computed only where the branch is taken.
+
+    l = log(x)                        s = select(c, x, 1.0)
+    y = select(c, l, 0.0)     ->      l = log(s)
+                                      y = select(c, l, 0.0)
+
+Else the branch not taken would send 0 * inf = NaN back. Before each partial function in a branch,
+its argument is exchanged for a safe value where the condition does not hold. The condition travels
+back from the branch to the function: through a broadcast an entry is needed if any copy is, through
+a reduction if the result is, and so on. (The "double where", as users of frameworks write by hand.)
+"""
+
+from __future__ import annotations
+
+from bpc.ir import Atom, Equation, Function, Literal, Var
+from bpc.ops import OPS, Builder, Expr
+from bpc.types import Shape
+
+#: how many equations the guards may add, for each one there is
+GROWTH = 10
+
+
+def guard(function: Function) -> Function:
+    """Guard the partial functions in both branches of every `select`."""
+    if not any(e.op == "select" for e in function.body):
+        return function
+    return _Guard(function).run()
+
+
+def _safe(equation: Equation) -> tuple[float | None, ...]:
+    """Safe values of the arguments that need one."""
+    op = OPS[equation.op]
+    values = op.safe
+    if equation.op == "pow" and isinstance(equation.args[1], Literal):
+        exponent = equation.args[1].value
+        if isinstance(exponent, float) and exponent >= 1 and exponent.is_integer():
+            return ()
+    kept = [
+        v if isinstance(a, Var) or a.type.shape else None for a, v in zip(equation.args, values)
+    ]
+    return tuple(kept) if any(v is not None for v in kept) else ()
+
+
+class _Guard:
+    """One run over a function: what has been written so far, by index and by result."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.m = Builder(function.body[0].span)
+        self.index: dict[Var, int] = {}
+        self.left = GROWTH * len(function.body) + 1000
+
+    def run(self) -> Function:
+        """The guarded function."""
+        for equation in self.function.body:
+            if equation.op == "select":
+                condition, x, y = equation.args
+                x = self.branch(condition, x, True)
+                y = self.branch(condition, y, False)
+                equation = Equation(
+                    "select", (condition, x, y), equation.outs, equation.span, equation.attrs
+                )
+            self.m.body.append(equation)
+            self.note()
+        f = self.function
+        return Function(f.name, f.params, tuple(self.m.body), f.results, f.labels)
+
+    def note(self) -> None:
+        """Remember where the newest equations stand."""
+        for i in range(len(self.index), len(self.m.body)):
+            self.index[self.m.body[i].out] = i
+
+    def branch(self, condition: Atom, value: Atom, taken: bool) -> Atom:
+        """The value computed anew under the condition, if it has something to guard."""
+        if isinstance(value, Literal) or value not in self.index:
+            return value
+        cone = self.cone(value, condition)
+        if not cone:
+            return value
+        m = self.m
+        self.left -= 3 * len(cone)
+        m.span = m.body[self.index[value]].span
+        first = Expr(m, condition)
+        needed: dict[Var, Expr] = {value: first if taken else m.logical_not(first)}
+        order = sorted(cone, key=self.index.__getitem__)
+        for var in reversed(order):
+            equation = m.body[self.index[var]]
+            m.span = equation.span
+            for position, arg in enumerate(equation.args):
+                if isinstance(arg, Var) and arg in cone:
+                    here = _travel(m, equation, position, needed[var])
+                    before = needed.get(arg)
+                    needed[arg] = here if before is None else m.logical_or(before, here)
+        return self.again(order, needed)[value]
+
+    def cone(self, value: Var, condition: Atom) -> set[Var]:
+        """What leads to the value from partial functions, as far as the condition can travel."""
+        reached: list[Var] = []
+        seen: set[Var] = set()
+        waiting = [value]
+        while waiting:
+            var = waiting.pop()
+            if var in seen or var not in self.index:
+                continue
+            seen.add(var)
+            reached.append(var)
+            equation = self.m.body[self.index[var]]
+            if equation.op == "select" and self.left < 0:
+                continue
+            if _travels(equation, bool(condition.type.shape)):
+                waiting += [a for a in equation.args if isinstance(a, Var)]
+        cone: set[Var] = set()
+        for var in sorted(reached, key=self.index.__getitem__):
+            equation = self.m.body[self.index[var]]
+            if _safe(equation) or any(a in cone for a in equation.args):
+                cone.add(var)
+        return cone
+
+    def again(self, order: list[Var], needed: dict[Var, Expr]) -> dict[Var, Var]:
+        """The cone once more, with guarded arguments."""
+        m, copies = self.m, dict[Var, Var]()
+        for var in order:
+            equation = m.body[self.index[var]]
+            m.span, m.hint = equation.span, ""
+            args = [copies.get(a, a) if isinstance(a, Var) else a for a in equation.args]
+            for i, safe in enumerate(_safe(equation)):
+                if safe is not None:
+                    condition = m.broadcast_to(needed[var], args[i].type.shape)
+                    args[i] = m.select(condition, Expr(m, args[i]), safe).atom
+            out = Var(var.name, var.type, var.named)
+            m.body.append(Equation(equation.op, tuple(args), (out,), equation.span, equation.attrs))
+            copies[var] = out
+        self.note()
+        return copies
+
+
+def _travels(equation: Equation, array: bool) -> bool:
+    """Whether a condition on the result says something of the arguments."""
+    return OPS[equation.op].elementwise or not array or equation.op in _TRAVEL
+
+
+def _travel(m: Builder, equation: Equation, position: int, condition: Expr) -> Expr:
+    """The condition under which an argument's entries are needed."""
+    shape: Shape = equation.args[position].type.shape
+    if not condition.shape or OPS[equation.op].elementwise:
+        return m.broadcast_to(condition, shape) if OPS[equation.op].elementwise else condition
+    return _TRAVEL[equation.op](m, equation, condition, shape)
+
+
+def _broadcast(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    lead = c.type.rank - len(shape)
+    axes = tuple(
+        i for i in range(c.type.rank) if i < lead or shape[i - lead].size != c.shape[i].size
+    )
+    result: Expr = m.emit("any", c, axes=axes, keep=False)
+    return result if result.shape == shape else m.emit("reshape", result, shape=shape)  # type: ignore[no-any-return]
+
+
+def _reshape(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    result: Expr = m.emit("reshape", c, shape=shape)
+    return result
+
+
+def _transpose(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    order = dict(e.attrs)["order"]
+    inverse = tuple(sorted(range(len(order)), key=lambda i: order[i]))
+    result: Expr = m.emit("transpose", c, order=inverse)
+    return result
+
+
+def _slice(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    result: Expr = m.emit("unslice", c, shape=shape, items=dict(e.attrs)["items"])
+    return result
+
+
+def _gather(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    hits = m.cast(c, kind="real")
+    ids = [m.expr(0) if isinstance(a, Literal) else Expr(m, a) for a in e.args[1:]]
+    count = m.emit("scatter", hits, *ids, shape=shape, axis=dict(e.attrs)["axis"])
+    result: Expr = count > 0
+    return result
+
+
+def _reduce(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    attrs = dict(e.attrs)
+    axes = attrs["axes"] if "axes" in attrs else (attrs["axis"],)
+    if not attrs.get("keep", False) and axes:
+        c = m.expand(c, axes=axes)
+    return m.broadcast_to(c, shape)
+
+
+def _along(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    """All entries of a row are needed where one of its results is."""
+    rows: Expr = m.emit("any", c, axes=(dict(e.attrs)["axis"],), keep=True)
+    return m.broadcast_to(rows, shape)
+
+
+_TRAVEL = {
+    "broadcast": _broadcast,
+    "reshape": _reshape,
+    "expand_dims": _reshape,
+    "transpose": _transpose,
+    "slice": _slice,
+    "gather": _gather,
+    "cast": lambda m, e, c, shape: c,
+    "identity": lambda m, e, c, shape: c,
+    "stop": lambda m, e, c, shape: c,
+    **dict.fromkeys(("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "prod"), _reduce),
+    **dict.fromkeys(("softmax", "log_softmax", "cumsum"), _along),
+}

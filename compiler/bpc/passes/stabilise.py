@@ -1,0 +1,190 @@
+"""Formulas that overflow or cancel as written become operators that do not.
+
+    log(1 + exp(x))              ->    softplus(x)
+    exp(x) / sum(exp(x))         ->    softmax(x)
+    sqrt(sum(x^2))               ->    norm(x)
+
+Only what is written within one statement is seen: a named part keeps its line and its adjoint.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from bpc.ir import Atom, Equation, Function, Literal
+from bpc.ops import Expr
+from bpc.passes.rewrite import View, number, rewrite
+
+Found = Expr | Atom | None
+
+
+def stabilise(function: Function, through_names: bool = False) -> Function:
+    """Apply the rules once, in order of the equations."""
+    return rewrite(function, _rule, through_names)
+
+
+def _rule(view: View, equation: Equation) -> Found:
+    rule = RULES.get(equation.op)
+    return rule(view, equation) if rule is not None else None
+
+
+def _as_log(view: View, atom: Atom) -> Expr | None:
+    """The u for which an atom is exp(u), through sums and products of exponentials."""
+    value = number(atom)
+    if value is not None:
+        return view.expr(Literal(math.log(value), atom.type)) if value > 0 else None
+    exponent = view.arg(atom, "exp")
+    if exponent is not None:
+        return view.expr(exponent)
+    for op in ("add", "mul"):
+        equation = view.definition(atom, op)
+        if equation is not None:
+            x, y = (_as_log(view, a) for a in equation.args)
+            if x is None or y is None:
+                return None
+            if op == "mul":
+                return x + y
+            return _log_add(view, x, y)
+    return None
+
+
+def _log_add(view: View, x: Expr, y: Expr) -> Expr:
+    for one, other in ((x, y), (y, x)):
+        if one.number == 0:
+            softplus: Expr = view.m.softplus(other)
+            return softplus
+    result: Expr = view.m.logaddexp(x, y)
+    return result
+
+
+def _log(view: View, e: Equation) -> Found:
+    x, m = e.args[0], view.m
+    if view.definition(x, "add") is not None or view.definition(x, "mul") is not None:
+        found = _as_log(view, x)
+        if found is not None:
+            return found
+    total = view.definition(x, "sum")
+    if total is not None:
+        inner = _as_log(view, total.args[0])
+        if inner is not None:
+            result: Expr = m.emit("logsumexp", inner, **dict(total.attrs))
+            return result
+    inside = view.arg(x, "sigmoid")
+    if inside is not None:
+        return -m.softplus(-view.expr(inside))  # type: ignore[no-any-return]
+    rest = view.definition(x, "sub")
+    if rest is not None and number(rest.args[0]) == 1:
+        inside = view.arg(rest.args[1], "sigmoid")
+        if inside is not None:
+            return -m.softplus(view.expr(inside))  # type: ignore[no-any-return]
+        return m.log1p(-view.expr(rest.args[1]))  # type: ignore[no-any-return]
+    soft = view.definition(x, "softmax")
+    if soft is not None:
+        log_soft: Expr = m.emit("log_softmax", view.expr(soft.args[0]), **dict(soft.attrs))
+        return log_soft
+    plus = view.definition(x, "add")
+    for i in (0, 1) if plus is not None else ():
+        if plus is not None and number(plus.args[i]) == 1:
+            return m.log1p(view.expr(plus.args[1 - i]))  # type: ignore[no-any-return]
+    return None
+
+
+def _log1p(view: View, e: Equation) -> Found:
+    inner = _as_log(view, e.args[0]) if isinstance(e.args[0], Literal) is False else None
+    return view.m.softplus(inner) if inner is not None else None
+
+
+def _div(view: View, e: Equation) -> Found:
+    """Logistic functions, and softmax as people write it."""
+    above, below = e.args
+    m = view.m
+    plus = view.definition(below, "add")
+    if plus is not None:
+        for one, other in (plus.args, plus.args[::-1]):
+            exponent = view.arg(other, "exp")
+            if number(one) == 1 and exponent is not None:
+                if number(above) == 1:
+                    return m.sigmoid(-view.expr(exponent))  # type: ignore[no-any-return]
+                if view.arg(above, "exp") is exponent:
+                    return m.sigmoid(view.expr(exponent))  # type: ignore[no-any-return]
+    return _softmax(view, above, below)
+
+
+def _softmax(view: View, above: Atom, below: Atom) -> Found:
+    exponent = view.arg(above, "exp")
+    wide = view.arg(below, "broadcast")
+    if exponent is None or wide is None:
+        return None
+    inner = view.arg(wide, "expand_dims")
+    total = view.definition(inner if inner is not None else wide, "sum")
+    if total is None or view.arg(total.args[0], "exp") is not exponent:
+        return None
+    attrs = dict(total.attrs)
+    rows = attrs["keep"] or inner is not None or exponent.type.rank == 1
+    if len(attrs["axes"]) != 1 or not rows:
+        return None
+    result: Expr = view.m.emit("softmax", view.expr(exponent), axis=attrs["axes"][0])
+    return result
+
+
+def _sub(view: View, e: Equation) -> Found:
+    exponent = view.arg(e.args[0], "exp")
+    if exponent is not None and number(e.args[1]) == 1:
+        result: Expr = view.m.expm1(view.expr(exponent))
+        return result
+    return None
+
+
+def _square(view: View, atom: Atom) -> Atom | None:
+    """The x of which an atom is the square."""
+    power = view.definition(atom, "pow")
+    if power is not None and number(power.args[1]) == 2:
+        return power.args[0]
+    product = view.definition(atom, "mul")
+    if product is not None and product.args[0] is product.args[1]:
+        return product.args[0]
+    return None
+
+
+def _sqrt(view: View, e: Equation) -> Found:
+    x, m = e.args[0], view.m
+    inner = _square(view, x)
+    if inner is not None:
+        return m.abs(view.expr(inner))  # type: ignore[no-any-return]
+    total = view.definition(x, "sum")
+    if total is not None:
+        inner = _square(view, total.args[0])
+        if inner is not None:
+            result: Expr = m.emit("norm", view.expr(inner), **dict(total.attrs))
+            return result
+    dot = view.definition(x, "matmul")
+    if dot is not None and dot.args[0] is dot.args[1] and dot.args[0].type.rank == 1:
+        length: Expr = m.emit("norm", view.expr(dot.args[0]), axes=(0,), keep=False)
+        return length
+    plus = view.definition(x, "add")
+    if plus is not None:
+        a, b = (_square(view, arg) for arg in plus.args)
+        if a is not None and b is not None:
+            return m.hypot(view.expr(a), view.expr(b))  # type: ignore[no-any-return]
+    return None
+
+
+def _pow(view: View, e: Equation) -> Found:
+    if number(e.args[1]) != 0.5:
+        return None
+    root = Equation("sqrt", e.args[:1], e.outs, e.span)
+    found = _sqrt(view, root)
+    return found if found is not None else view.m.sqrt(view.expr(e.args[0]))
+
+
+RULES = {
+    "log": _log,
+    "log1p": _log1p,
+    "div": _div,
+    "sub": _sub,
+    "sqrt": _sqrt,
+    "pow": _pow,
+}
+#: at -O2, where names need no lines, also what is spread over several statements
+stabilise_all = partial(stabilise, through_names=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -44,10 +46,23 @@ def compile_source(
     """
     source = Source(name, text.removeprefix("\ufeff"))
     targets = tuple(wrt)
-    program = front(source, settings or {}, limit)
-    program = differentiate(program, source, targets, level, verify_ir)
-    program = optimise(program, level, verify_ir)
-    return write_module(program, source, VERSION, level, targets)
+    with _no_collection():
+        program = front(source, settings or {}, limit)
+        program = differentiate(program, source, targets, level, verify_ir)
+        program = optimise(program, level, verify_ir)
+        return write_module(program, source, VERSION, level, targets)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector: all that a compilation builds lives until it ends."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def load(model: str | Path, **options: object) -> ModuleType:

@@ -66,21 +66,21 @@ MESSAGES: dict[str, str] = {
     "BP213": "{what} cannot stand where a number or an array is due",
     "BP214": "`{name}` takes a bool array, not {kind}",
     "BP215": "`{where}` takes a bool, not {what}",
-    "BP216": "an index is a whole number or an int array, not {kind}",
+    "BP216": "an index is a whole number or an int array, not {what}",
     "BP217": "index arrays must stand side by side",
     "BP218": "{used} indices do not fit the shape {shape}",
     "BP219": "{what} leaves the axis of size {length}",
     "BP220": "the step of a slice is a whole number known at compile time, and not 0",
     "BP221": "there is no axis {axis} in the shape {shape}",
-    "BP222": "{what} of the shape {shape} is labelled `{label}`",
+    "BP222": "`{label}` fits {what} of the shape {shape}",
     "BP223": "an axis is named twice",
     "BP224": "the cost is one number, this has the shape {shape}",
     "BP225": "the size of `{name}` cannot be found: it is in no shape of an input or param",
     # Calls
     "BP301": "unknown function `{name}`",
     "BP302": "`{name}` is part of the language, but this version of bpc cannot compile it",
-    "BP303": "{what} is not a function",
-    "BP304": "`{name}` calls itself: functions are inlined, so recursion has no end",
+    "BP303": "`{name}` is {what}, not a function",
+    "BP304": "`{name}` calls itself",
     "BP305": "`{name}` returns nothing",
     "BP306": "`{name}` takes {takes}, not {given}",
     "BP307": "`{name}` needs the argument `{argument}`",
@@ -91,7 +91,7 @@ MESSAGES: dict[str, str] = {
     # Compile-time values and limits
     "BP401": "the value of `{op}` is no finite number",
     "BP402": "{what} is no size: sizes are whole numbers from 0 on",
-    "BP403": "the size has more than {terms} terms",
+    "BP403": "the size is too large an expression",
     "BP404": "nested more than {limit} deep",
     "BP405": "this expands to more than {limit} steps",
     "BP406": "const `{name}` must be a number known at compile time, not {what}",
@@ -101,6 +101,9 @@ MESSAGES: dict[str, str] = {
 
 LINE_LIMIT = 160  # a longer source line is shown as a window around the span
 BEFORE_SPAN = 40  # how much of the line such a window shows before the span
+
+
+CALLS_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,11 @@ class Diagnostic:
             "  " + "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text),
             "  " + indent + "^" * width,
         ]
-        for call in reversed(self.calls):
-            rows.append(f"in the call at {call}:{call.column}: {call.text.splitlines()[0][:80]}")
+        inner = self.calls[: -CALLS_SHOWN - 1 : -1]
+        for call in inner:
+            rows.append(f"in the call at {call}:{call.column}: {clip(call.text.splitlines()[0])}")
+        if len(self.calls) > len(inner):
+            rows.append(f"in {len(self.calls) - len(inner)} more calls")
         if self.help:
             rows.append(f"help: {self.help}")
         return "\n".join(rows)

@@ -91,7 +91,8 @@ class Argument:
 class Program:
     """A model: its arguments, free dims in declared order, and its functions by name.
 
-    After lowering there is `cost` and `forward`; the reverse pass adds `value_and_grad`.
+    After lowering there is `cost` and, where there are outputs, `forward`; the reverse pass adds
+    `value_and_grad`.
     """
 
     params: tuple[Argument, ...]

@@ -43,7 +43,7 @@ def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
             reader.read(fragment)
         diagnostics += more + reader.diagnostics
         diagnostics.sort(key=lambda d: (d.span.start, d.span.end))
-        return syntax.Model(source, reader.finish(source)), diagnostics
+        return syntax.Model(source, reader.finish(source), frozenset(reader.lost)), diagnostics
     finally:
         if collecting:
             gc.enable()
@@ -89,6 +89,7 @@ class _Reader:
         self.parser = _lark().parse_interactive()
         self.outer: list[InteractiveParser | None] = []  # for each open block, where to go back to
         self.head_may_follow = False
+        self.lost: set[str] = set()  # the names in what is wrong, which it may define
 
     def read(self, fragment: Fragment) -> None:
         """Take the next fragment of the file."""
@@ -97,6 +98,8 @@ class _Reader:
             self._leave_block(lexemes[0])
             return
         right = not fragment.broken and self._feed(lexemes)
+        if not right or any(self.outer):
+            self.lost.update(x.text for x in lexemes if x.type == "NAME")
         opens = lexemes[-1].type == "LBRACE"
         if opens:
             self.outer.append(None if right else self.parser)

@@ -104,6 +104,7 @@ class _Reverse:
             if not named:
                 return value
             atom = self.m.emit("identity", value).atom
+        assert isinstance(atom, Var)
         self.fresh.discard(atom)
         self.renamed[atom] = Var(name, atom.type, named)
         return Expr(self.m, self.renamed[atom])

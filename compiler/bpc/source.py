@@ -14,6 +14,11 @@ class Source:
     text: str
     _starts: list[int] = field(default_factory=list, repr=False)
 
+    def __post_init__(self) -> None:
+        """A name stays on one line, and is nothing but characters that print."""
+        name = "".join(c if c.isprintable() else "\ufffd" for c in self.name)
+        object.__setattr__(self, "name", name)
+
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1."""
         if not self._starts:

@@ -301,25 +301,14 @@ class Use(Node):
 
 
 Statement = (
-    Dim
-    | Const
-    | Input
-    | Param
-    | Assign
-    | Cost
-    | Output
-    | Def
-    | Return
-    | For
-    | Scan
-    | Emit
-    | Use
+    Dim | Const | Input | Param | Assign | Cost | Output | Def | Return | For | Scan | Emit | Use
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A whole file."""
+    """A whole file; `lost` are the names in statements that are wrong and left out."""
 
     source: Source
     statements: tuple[Statement, ...]
+    lost: frozenset[str] = frozenset()

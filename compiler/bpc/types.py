@@ -29,6 +29,15 @@ class Reciprocal:
 
 
 Atom = str | Floor | Reciprocal
+
+MOST_PARTS = 256  # how many factors a size may have in all
+LARGEST_FACTOR = 2**128
+
+
+class SizeTooLarge(Exception):
+    """A size with too many terms, or with too large a number in it, to compute with."""
+
+
 Monomial = tuple[tuple[Atom, int], ...]
 
 
@@ -115,7 +124,10 @@ class Size:
         return self + -other
 
     def __mul__(self, other: Size) -> Size:
+        """Raises SizeTooLarge, as all that computes sizes does."""
         terms: dict[Monomial, Fraction] = {}
+        if len(self.terms) * len(other.terms) > MOST_PARTS**2 // 8:
+            raise SizeTooLarge
         for left, a in self.terms:
             for right, b in other.terms:
                 powers = dict(left)
@@ -136,7 +148,7 @@ class Size:
             return self * Size(((tuple((a, -p) for a, p in monomial), 1 / coefficient),))
         if self == other:
             return size(1)
-        return self * Size(((((Reciprocal(other), 1),), Fraction(1)),))
+        return self * dim_of(Reciprocal(other))
 
     def floor(self) -> Size:
         """Rounded down."""
@@ -152,7 +164,7 @@ class Size:
         number = inner.constant
         if number is not None:
             return _make(whole) + size(floor(number))
-        return _make(whole) + Size(((((Floor(inner), 1),), Fraction(1)),))
+        return _make(whole) + dim_of(Floor(inner))
 
     def __str__(self) -> str:
         """As the language writes it: `12*H + 1`, `D/heads`."""
@@ -240,7 +252,21 @@ def _make(terms: Mapping[Monomial, Fraction]) -> Size:
     kept = [(m, c) for m, c in terms.items() if c]
     if len(kept) > 1:
         kept.sort(key=lambda t: (-sum(p for _, p in t[0]), [(_key(a), -p) for a, p in t[0]]))
+    parts = sum(_parts(monomial) for monomial, _ in kept)
+    if parts > MOST_PARTS:
+        raise SizeTooLarge
+    if any(max(abs(c.numerator), c.denominator) > LARGEST_FACTOR for _, c in kept):
+        raise SizeTooLarge
     return Size(tuple(kept))
+
+
+def _parts(monomial: Monomial) -> int:
+    """The factors of a term, counted with those inside its atoms."""
+    count = 1
+    for atom, power in monomial:
+        inside = 1 if isinstance(atom, str) else 1 + sum(_parts(m) for m, _ in atom.inner.terms)
+        count += abs(power) * inside
+    return count
 
 
 @lru_cache(maxsize=4096)
@@ -347,9 +373,8 @@ def broadcast_shapes(shapes: tuple[Shape, ...]) -> Shape:
     full = [s for s in shapes if s]
     if not full:
         return ()
-    if all(s == full[0] for s in full):
-        if len(full) == 1 or not any(a.stretch for a in full[0]):
-            return full[0]
+    if len(full) == 1:
+        return full[0]
     rank = max(map(len, full))
     result: list[Axis] = []
     stretched = [len(s) < rank for s in full]

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-PARAMS, INPUTS, _TYPES = {}, {}, {}  # the generated module has its own
+# The generated module has its own.
+PARAMS: dict[str, str] = {}
+INPUTS: dict[str, str] = {}
+_TYPES: dict[str, tuple[str, tuple[int | str | None, ...]]] = {}
+_KEYS: tuple[str, ...] = ()
 
 
 def _values(params):
@@ -18,7 +22,7 @@ def _values(params):
 
 def _bind(params, inputs):
     """The arrays, parameters first, and the free dims; an error where one does not fit."""
-    arrays, dims, dtype, numbers = [], {}, None, []
+    arrays, dims, numbers, dtype = [], {}, [], None
     for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
         kind, shape = _TYPES[name]
         if type(value) is not np.ndarray:
@@ -102,5 +106,3 @@ def _require(holds, message):
     if not holds:
         raise ValueError(message)
 
-
-_KEYS = ()

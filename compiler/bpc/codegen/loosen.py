@@ -16,6 +16,7 @@ from bpc.ops import OPS
 from bpc.types import ONE, Shape
 
 ARITHMETIC = ("add", "sub", "mul", "div")
+PASSING = ("identity", "cast", "stop", "reshape")
 
 
 def loosen(function: Function, scalars: bool) -> Function:
@@ -24,7 +25,13 @@ def loosen(function: Function, scalars: bool) -> Function:
         return function
     made: dict[Var, Equation] = {}
     body: list[Equation] = []
+    numbers: set[Var] = set()
     for equation in function.body:
+        if _of_numbers(equation, numbers):
+            equation = _with_dtype(equation, numbers, body)
+            made[equation.out] = equation
+            body.append(equation)
+            continue
         args = _loose(equation, made) if OPS[equation.op].elementwise else equation.args
         if not OPS[equation.op].elementwise:
             args = tuple(_filled(a, equation, body) for a in args)
@@ -37,6 +44,26 @@ def loosen(function: Function, scalars: bool) -> Function:
         body.append(equation)
     results = _own(function, body, made)
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
+
+
+def _of_numbers(equation: Equation, numbers: set[Var]) -> bool:
+    """Whether all arguments of a scalar are Python's numbers, so that NumPy would take no dtype."""
+    scalar = bool(equation.args) and not equation.out.type.shape
+    known = all(isinstance(a, Literal) or a in numbers for a in equation.args)
+    return scalar and known and (OPS[equation.op].elementwise or equation.op in PASSING)
+
+
+def _with_dtype(equation: Equation, numbers: set[Var], body: list[Equation]) -> Equation:
+    """Arithmetic gives a Python number again; what NumPy computes of them gets the call's dtype."""
+    e = equation
+    if isinstance(OPS[e.op].numpy, str) and not OPS[e.op].numpy[-1].isalnum():  # type: ignore[index]
+        numbers.add(e.out)
+        return e
+    if e.op not in PASSING:
+        raw = Var(e.out.name, e.out.type)
+        body.append(Equation(e.op, e.args, (raw,), e.span, e.attrs, e.adjoint))
+        e = Equation("full", (raw,), e.outs, e.span, (), e.adjoint)
+    return Equation("full", e.args, e.outs, e.span, (("shape", ()),), e.adjoint)
 
 
 def _loose(equation: Equation, made: dict[Var, Equation]) -> tuple[Atom, ...]:

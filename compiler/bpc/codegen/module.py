@@ -83,7 +83,7 @@ def _tables(w: Writer) -> list[str]:
         return layout.dictionary(0, f"{name} =", [(f'"{k}"', v) for k, v in rows])
 
     program = w.program
-    outputs = program.functions["forward"]
+    outputs = program.functions.get("forward", program.functions["cost"])
     results = zip(outputs.labels, outputs.results)
     lines = table("PARAMS", [(a.key, f'"{described(a)}"') for a in program.params])
     lines += table("INPUTS", [(w.name(a), f'"{described(a)}"') for a in program.inputs])

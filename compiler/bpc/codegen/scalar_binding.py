@@ -4,7 +4,9 @@ import numpy as np
 
 from bpc.codegen.binding import _values
 
-PARAMS, INPUTS = {}, {}  # the generated module has its own
+# The generated module has its own.
+PARAMS: dict[str, str] = {}
+INPUTS: dict[str, str] = {}
 
 
 def _converted(function, params, **inputs):

@@ -100,9 +100,9 @@ class Speller:
 
     def shape(self, shape: Sequence[Axis]) -> Code:
         """A shape as a tuple."""
-        return self.tuple(self.sizes(shape))
+        return self.display(self.sizes(shape))
 
-    def tuple(self, items: Sequence[Piece]) -> Code:
+    def display(self, items: Sequence[Piece]) -> Code:
         """A tuple display."""
         texts = [code_of(i).text for i in items]
         text = f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
@@ -173,8 +173,13 @@ class Speller:
 
     def full(self, x: Term, shape: Sequence[Axis]) -> Code:
         """`np.zeros((N, 3), dtype)`."""
-        kind = {"real": self.dtype, "int": lambda: ["np.int64"], "bool": lambda: ["np.bool_"]}
-        args: list[Piece] = [self.shape(shape), *kind[x.type.kind]()]
+        names = {"int": "np.int64", "bool": "np.bool_"}
+        dtype = self.dtype() if x.type.kind == "real" else [e.name(names[x.type.kind])]
+        args: list[Piece] = [self.shape(shape), *dtype]
+        if not shape:
+            number = code_of(args[1])
+            head = f"{number.text}.type" if x.type.kind == "real" else number.text
+            return self.call(head, x.code)
         if x.code.text in ("0.0", "1.0"):
             return self.call("np.zeros" if x.code.text == "0.0" else "np.ones", *args)
         return self.call("np.full", args[0], x.code, *args[1:])

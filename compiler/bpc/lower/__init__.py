@@ -7,24 +7,24 @@ One module for each concern; each adds its rules to `context.RULES`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from bpc import syntax
 from bpc.diagnostics import BpcError, Diagnostic, Problem, did_you_mean
-from bpc.ir import Function, Program, live
-from bpc.lower import calls, index, statements
-from bpc.lower.context import LIMIT, Context
+from bpc.ir import Atom, Equation, Function, Program, Var, live
+from bpc.lower import calls, declarations, expressions, statements
+from bpc.lower.context import LIMIT, Context, Failed, SettingError
 from bpc.lower.scope import Scope
 from bpc.ops import OPS, Builder
 from bpc.source import Span
 from bpc.types import Size
 
 __all__ = ["LIMIT", "SettingError", "lower"]
-RULE_MODULES = (calls, index, statements)
-
-
-class SettingError(Exception):
-    """A `--set` that names nothing to set."""
+RULE_MODULES = (calls, declarations, expressions, statements)
+FRAMES = 10_000  # more than DEPTH nested rules take
 
 
 def lower(
@@ -33,24 +33,45 @@ def lower(
     settings: Mapping[str, int | float],
     limit: int = LIMIT,
 ) -> Program:
-    """The program of a model, with functions `cost` and `forward`.
+    """The program of a model, with functions `cost` and, where it has outputs, `forward`.
 
     Raises BpcError with the given diagnostics and those found here; SettingError.
     """
     start = Span(model.source, 0, 0)
-    c = Context(Builder(start), Scope(), dict(settings), limit, list(diagnostics))
-    c.execute(model.statements)
-    unused = sorted(set(settings) - c.used_settings)
-    if unused and not c.diagnostics:
-        raise SettingError(_unused(c, unused[0]))
-    if c.cost is None and not diagnostics:
-        span = Span(model.source, len(model.source.text), len(model.source.text))
-        c.diagnostics.append(Problem("BP121", "write `cost J = ...`").at(span))
+    c = Context(model, Builder(start), Scope(), dict(settings), limit, list(diagnostics))
+    with _deep_stack():
+        try:
+            c.execute(model.statements)
+        except Failed:
+            raise BpcError(c.diagnostics) from None
     if not c.diagnostics:
         _check_dims(c)
+        unused = sorted(set(settings) - c.used_settings)
+        if unused:
+            raise SettingError(_unused(c, unused[0]))
+    if c.cost is None and not diagnostics and not any(_costs(model.statements)):
+        end = len(model.source.text.rstrip())
+        c.record(Problem("BP121", "write `cost J = ...`"), Span(model.source, end, end))
     if c.diagnostics:
         raise BpcError(c.diagnostics)
     return _program(c)
+
+
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Room for rules to nest: the parser has bounded how deep, and DEPTH what `def` adds."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _costs(statements: tuple[syntax.Statement, ...]) -> Iterator[bool]:
+    """For each statement whether it is a cost, or one stands in it."""
+    for s in statements:
+        yield isinstance(s, syntax.Cost) or (isinstance(s, syntax.For) and any(_costs(s.body)))
 
 
 def _unused(c: Context, name: str) -> str:
@@ -84,15 +105,26 @@ def solvable(length: Size) -> str | None:
 def _program(c: Context) -> Program:
     name, cost = c.costs[0]
     params = tuple(a.var for a in (*c.params, *c.inputs))
-    labels = tuple(label for label, _ in c.outputs) or (name,)
-    results = tuple(expr.atom for _, expr in c.outputs) or (cost.atom,)
-    body = tuple(c.m.body)
-    functions = {
-        "forward": live(Function("forward", params, body, results, labels)),
-        "cost": live(Function("cost", params, body, (cost.atom,), (name,))),
-    }
+    body = tuple(_named(c, equation) for equation in c.m.body)
+    result = _name(c, cost.atom)
+    functions = {"cost": live(Function("cost", params, body, (result,), (name,)))}
+    outputs = tuple(c.outputs)
+    if outputs:
+        results = tuple(_name(c, expr.atom) for expr in c.outputs.values())
+        functions["forward"] = live(Function("forward", params, body, results, outputs))
     nodes = sum(1 for e in functions["cost"].body if not OPS[e.op].moves)
-    outputs = labels if c.outputs else ()
-    return Program(
-        tuple(c.params), tuple(c.inputs), tuple(c.dims), name, outputs, functions, nodes
-    )
+    return Program(tuple(c.params), tuple(c.inputs), tuple(c.dims), name, outputs, functions, nodes)
+
+
+def _name(c: Context, atom: Atom) -> Atom:
+    """The variable as the source calls it."""
+    return c.names[atom][0] if isinstance(atom, Var) and atom in c.names else atom
+
+
+def _named(c: Context, equation: Equation) -> Equation:
+    """The equation with the names of the source, at the place of the statement that gives one."""
+    args = tuple([_name(c, a) for a in equation.args])
+    if equation.out in c.names:
+        out, span = c.names[equation.out]
+        return replace(equation, args=args, outs=(out,), span=span)
+    return equation if args == equation.args else replace(equation, args=args)

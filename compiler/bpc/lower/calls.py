@@ -7,18 +7,23 @@ from inspect import signature as python_signature
 from typing import Any
 
 from bpc import syntax
-from bpc.diagnostics import Problem, did_you_mean
+from bpc.diagnostics import clip
 from bpc.lower import static
-from bpc.lower.context import Context, DimValue, Failed, rule
-from bpc.lower.expressions import Builtin, Function, describe, is_builtin, named_dim
-from bpc.lower.roles import ROLES
-from bpc.lower.scope import POISON
+from bpc.lower.arguments import bind
+from bpc.lower.context import Context, Failed, rule
+from bpc.lower.expressions import is_builtin
+from bpc.lower.naming import elsewhere, use
+from bpc.lower.roles import ROLES, default
+from bpc.lower.values import Builtin, Function, describe, simplest
 from bpc.ops import OPS, Expr
 from bpc.ops.fold import evaluate_equation
 from bpc.ops.networks import LATER
 
 MOST_CALLS = 100
+RECURSION = "functions are inlined, so recursion has no end; `for` repeats"
 KEYWORDS = ("x", "y", "z")
+VALUES = ("Value", "Bool")
+AXES = ("Axis", "Axes", "NewAxis")
 
 
 @rule(syntax.Call)
@@ -27,87 +32,75 @@ def _call(c: Context, node: syntax.Call) -> Any:
     if isinstance(function, Function):
         return inline(c, function, node)
     if isinstance(function, Builtin):
-        return _builtin(c, str(function), node)
-    return c.fail(node.function.span, "BP303", what=describe(function))
+        return _builtin(c, function.name, node)
+    name = clip(node.function.span.text)
+    return c.fail(node.function.span, "BP303", name=name, what=describe(function))
 
 
 def _function(c: Context, node: Any) -> Any:
     """What is called. A name skips values that are no functions."""
     if not isinstance(node, syntax.Name):
         return c.evaluate(node)
-    hidden = None
+    owners: list[object] = []
     for scope, visible in c.scope.chain():
         found = scope.values.get((node.name, None))
-        if found is not None and scope.order[node.name, None] < visible:
-            if isinstance(found, Function | Builtin):
-                return found
-            hidden = hidden or found
+        if isinstance(found, Function | Builtin) and scope.order[node.name, None] < visible:
+            if any(owner is found for owner in owners):
+                c.fail(node.span, "BP304", RECURSION, name=node.name)
+            return found
+        owners.append(scope.owner)
+    hidden = use(c.scope.lookup((node.name, None)))
     if is_builtin(node.name):
         return Builtin(node.name)
-    if hidden is POISON:
-        raise Failed
     if hidden is not None:
-        return hidden.size if isinstance(hidden, DimValue) else hidden
+        return hidden
     if node.name in LATER:
         c.fail(node.span, "BP302", name=node.name)
-    functions = {n for n in OPS if is_builtin(n)} | c.scope.functions(Function)
-    return c.fail(node.span, "BP301", did_you_mean(node.name, sorted(functions)), name=node.name)
+    if node.name in c.model.lost:
+        raise Failed
+    return c.fail(node.span, "BP301", _similar(c, node), name=node.name)
+
+
+def _similar(c: Context, node: syntax.Name) -> str | None:
+    functions = {n for n in OPS if is_builtin(n)} | {*c.scope.visible((Function, Builtin))}
+    return c.suggest(node.name, functions) or elsewhere(c, node.name, node.span)
 
 
 def inline(c: Context, function: Function, node: syntax.Call) -> Any:
     """The body of a `def`, with the arguments bound in a scope of its own."""
     definition = function.node
     name = definition.name.name
-    if any(f is function for f, _ in c.calls):
-        c.fail(node.span, "BP304", name=name)
     if len(c.calls) >= MOST_CALLS:
         c.fail(node.span, "BP404", limit=MOST_CALLS)
-    given = _bind(c, node, name, [p.name for p in definition.parameters])
+    given = bind(c, node, name, [p.name for p in definition.parameters])
     for p in definition.parameters:
         if p.name not in given and p.default is None:
-            c.fail(node.span, "BP307", name=name, argument=p.name)
-    values = {key: named_dim(c, a.value) or c.evaluate(a.value) for key, a in given.items()}
+            help = f"it takes {', '.join(p.name for p in definition.parameters)}"
+            c.fail(node.span, "BP307", help, name=name, argument=p.name)
+    values = {key: c.meaning(a.value) for key, a in given.items()}
     outer, hint = c.scope, c.m.hint
-    c.scope = function.scope.inner(before=function.before)
+    c.scope = function.scope.body(function, function.before)
     c.calls.append((function, node.span))
     try:
         for p in definition.parameters:
-            value = values[p.name] if p.name in values else c.evaluate(p.default)
+            value = values[p.name] if p.name in values else c.meaning(p.default)
             c.scope.define((p.name, None), value)
         result = c.execute(definition.body)
     finally:
         c.calls.pop()
         c.scope, c.m.hint = outer, hint
     if result is None:
-        c.fail(definition.name.span, "BP305", name=name)
+        _no_result(c, definition)
     return result
 
 
-def _bind(
-    c: Context, node: syntax.Call, name: str, names: list[str], rest: int | None = None
-) -> dict[str, syntax.Argument]:
-    """Arguments by the names of the parameters; positional ones from `rest` on are left out."""
-    given: dict[str, syntax.Argument] = {}
-    named = False
-    for position, argument in enumerate(node.arguments):
-        key = argument.name
-        if key is None:
-            if named:
-                c.fail(argument.span, "BP308")
-            if rest is not None and position >= rest:
-                continue
-            if position >= len(names):
-                takes = f"{len(names)} argument{'' if len(names) == 1 else 's'}"
-                c.fail(node.span, "BP306", name=name, takes=takes, given=len(node.arguments))
-            key = names[position]
-        elif key not in names:
-            help = did_you_mean(key, names) or f"it takes {', '.join(names) or 'no names'}"
-            c.fail(argument.span, "BP309", help, name=name, argument=key)
-        named = named or argument.name is not None
-        if key in given:
-            c.fail(argument.span, "BP310", name=name, argument=key)
-        given[key] = argument
-    return given
+def _no_result(c: Context, definition: syntax.Def) -> None:
+    """Unless its `return` is a statement that could not be read."""
+    start, end = definition.span.start, definition.span.end
+    if any(start <= d.span.start < end for d in c.diagnostics):
+        raise Failed
+    help = "a block ends with `return ...`"
+    c.fail(definition.name.span, "BP305", help, name=definition.name.name)
 
 
 def signature(name: str) -> tuple[Parameter, ...]:
@@ -126,32 +119,38 @@ def _builtin(c: Context, name: str, node: syntax.Call) -> Any:
     rest = next((p for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     fixed = [p for p in parameters if p is not rest]
     leading = [p for p in fixed if p.kind is p.POSITIONAL_OR_KEYWORD]
-    given = _bind(c, node, name, [p.name for p in fixed], len(leading) if rest else None)
-    extra = [a for a in node.arguments if a.name is None][len(leading) :] if rest else []
-    for p in [*fixed, *([rest] if rest and rest.annotation == "Value" and not extra else [])]:
-        if p.name not in given and p.default is p.empty:
-            help = f"`bpc ops {name}` tells what it takes"
-            c.fail(node.span, "BP307", help, name=name, argument=p.name.rstrip("s"))
+    given = bind(c, node, name, [p.name for p in fixed], len(leading) if rest else None)
+    positional = [a for a in node.arguments if a.name is None]
+    read = [(p, given[p.name]) for p in fixed if p.name in given]
+    if rest is not None:
+        read += [(rest, a) for a in positional[len(leading) :]]
+    _check_complete(c, name, node, parameters, {p.name for p, _ in read})
     values: dict[str, Any] = {}
-    pairs = [(p, given[p.name]) for p in fixed if p.name in given]
-    many = [(rest, a) for a in extra if rest is not None]
     tail: list[Any] = []
     first: Expr | None = None
-    order = sorted(
-        [*((p, a, False) for p, a in pairs), *((p, a, True) for p, a in many)],
-        key=lambda t: t[0].annotation not in ("Value", "Bool"),
-    )
-    for p, argument, is_extra in order:
+    for p, argument in sorted(read, key=lambda pair: pair[0].annotation not in VALUES):
         value = ROLES[p.annotation](c, name, argument.value, first)
-        first = first if first is not None or not isinstance(value, Expr) else value
-        if is_extra:
+        first = value if first is None and isinstance(value, Expr) else first
+        if p is rest:
             tail += value if p.annotation == "Shape" else [value]
         else:
             values[p.name] = value
     for p in fixed:
-        if p.name not in values and p.annotation in ("Axis", "Axes", "NewAxis"):
-            values[p.name] = ROLES[p.annotation](c, name, p.default, first, node.span)
+        if p.name not in values and p.annotation in AXES:
+            values[p.name] = default(c, p.annotation, name, p.default, first, node.span)
     return _invoke(c, name, node, [values.pop(p.name) for p in leading if rest] + tail, values)
+
+
+def _check_complete(
+    c: Context, name: str, node: syntax.Call, parameters: tuple[Parameter, ...], given: set[str]
+) -> None:
+    """Nothing is missing that has no default; of the values in a row there is one at least."""
+    for p in parameters:
+        many = p.kind is p.VAR_POSITIONAL
+        wanted = p.annotation == "Value" if many else p.default is p.empty
+        if wanted and p.name not in given:
+            help = f"it takes {', '.join(q.name for q in parameters)}"
+            c.fail(node.span, "BP307", help, name=name, argument="x" if many else p.name)
 
 
 def _invoke(
@@ -160,20 +159,17 @@ def _invoke(
     op, m = OPS[name], c.m
     m.span = node.span
     mark = len(m.body)
-    try:
-        if op.call is not None:
-            result = op.call(m, *values, **named)
-        else:
-            result = m.elementwise(name, *named.values())
-    except Problem as problem:
-        c.record(problem, node.span)
-        raise Failed from None
+    if op.call is not None:
+        result = op.call(m, *values, **named)
+    else:
+        result = m.elementwise(name, *named.values())
     if not isinstance(result, Expr) or result.type.rank:
-        return static.simplest(result)
-    return _known(c, node, result, mark)
+        return simplest(result)
+    numbers = [v.number for v in (*values, *named.values()) if isinstance(v, Expr)]
+    return _known(c, name, result, mark, tuple(n for n in numbers if n is not None))
 
 
-def _known(c: Context, node: syntax.Call, result: Expr, mark: int) -> Any:
+def _known(c: Context, name: str, result: Expr, mark: int, given: tuple[Any, ...]) -> Any:
     """A scalar that was computed of numbers alone is a number still."""
     numbers: dict[Any, Any] = {}
     for equation in c.m.body[mark:]:
@@ -188,13 +184,4 @@ def _known(c: Context, node: syntax.Call, result: Expr, mark: int) -> Any:
     else:
         return result
     del c.m.body[mark:]
-    try:
-        return static.checked(value, (), name_of(node))
-    except Problem as problem:
-        c.record(problem, node.span)
-        raise Failed from None
-
-
-def name_of(node: syntax.Call) -> str:
-    """The text of what is called."""
-    return node.function.span.text
+    return static.checked(value, given, name)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from bpc import syntax
-from bpc.diagnostics import Diagnostic, Problem
-from bpc.ir import Argument
+from bpc.diagnostics import Diagnostic, Problem, did_you_mean
+from bpc.ir import Argument, Var
 from bpc.lower.scope import Scope
+from bpc.lower.values import known
 from bpc.ops import Builder
 from bpc.source import Span
-from bpc.types import Size
+from bpc.types import SizeTooLarge
 
 #: rules of evaluation, one for each kind of node; the modules of this package fill it
 RULES: dict[type[Any], Callable[..., Any]] = {}
-DEPTH = 400
-LIMIT = 100_000
+DEPTH = 400  # how deep expressions may nest, with the functions that are inlined in them
+LIMIT = 100_000  # how many steps all `def` and `for` may expand to
+MORE = "the option `limit` of `compile_source` allows more"
+SUGGESTIONS = 100  # how many errors are worth a search for similar names
+
+
+#: where the file defines a name, and the `for` that it is in
+Place = tuple[syntax.Target, syntax.For | None]
+
+
+class SettingError(Exception):
+    """A `--set` that names nothing to set, or a value that cannot be."""
 
 
 class Failed(Exception):
@@ -38,6 +49,7 @@ def rule(kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 class Context:
     """The state of one lowering."""
 
+    model: syntax.Model
     m: Builder
     scope: Scope
     settings: dict[str, int | float]
@@ -49,78 +61,105 @@ class Context:
     dims: dict[str, Span] = field(default_factory=dict)
     cost: syntax.Cost | None = None
     costs: list[Any] = field(default_factory=list)
-    outputs: list[tuple[str, Any]] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    #: what computed variables are called in the source, and where
+    names: dict[Var, tuple[Var, Span]] = field(default_factory=dict)
     #: functions being inlined, the outermost first, with the place of the call
     calls: list[tuple[object, Span]] = field(default_factory=list)
     rounds: int = 0
     steps: int = 0
     depth: int = 0
+    suggestions: int = 0
+    places: dict[str, Place] = field(default_factory=dict)
+    seen: set[tuple[str, int, int]] = field(default_factory=set)
 
     def evaluate(self, node: Any) -> Any:
         """The value of an expression: an Expr, or what is known at compile time."""
+        return known(self.meaning(node))
+
+    def meaning(self, node: Any) -> Any:
+        """The same, but what names a dim is a DimValue, which has the label too."""
         self.step(node.span)
         self.depth += 1
-        if self.depth > DEPTH:
-            self.fail(node.span, "BP404", limit=DEPTH)
         try:
+            if self.depth > DEPTH:
+                self.fail(node.span, "BP404", limit=DEPTH)
             return RULES[type(node)](self, node)
+        except Problem as problem:
+            self.give_up(problem, node.span)
+        except SizeTooLarge:
+            self.fail(node.span, "BP403")
         finally:
             self.depth -= 1
 
     def execute(self, statements: tuple[Any, ...]) -> Any:
-        """Run statements; each failure costs its statement alone. The value of a `return`."""
+        """Run statements up to a `return`; its value. Each failure costs its statement alone."""
         for statement in statements:
             try:
                 self.step(statement.span)
                 value = RULES[type(statement)](self, statement)
             except Failed:
-                if self.calls or self.steps > self.limit:
+                if self.calls or self.exhausted:
                     raise
-                self.scope.poison(_targets(statement))
+                self.scope.poison(t.name for t in targets(statement))
                 continue
-            if isinstance(statement, syntax.Return):
+            if value is not None:
                 return value
         return None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget is spent: then nothing goes on."""
+        return self.steps > self.limit
 
     def step(self, span: Span) -> None:
         """Count against the budget what a loop or a function expands to."""
         if self.calls or self.rounds:
             self.steps += 1
-            if self.steps > self.limit:
-                self.fail(self.calls[0][1] if self.calls else span, "BP405", limit=self.limit)
+            if self.exhausted:
+                place = self.calls[0][1] if self.calls else span
+                self.record(Problem("BP405", MORE, limit=self.limit), place, calls=())
+                raise Failed
 
-    def fail(self, span: Span, code: str, help: str | None = None, **values: object) -> Any:
+    def fail(
+        self, span: Span, code: str, help: str | None = None, **values: object
+    ) -> NoReturn:
         """Record an error and give up what is being evaluated."""
-        self.record(Problem(code, help, **values), span)
+        self.give_up(Problem(code, help, **values), span)
+
+    def give_up(self, problem: Problem, span: Span) -> Any:
+        """The same for a problem that was found elsewhere."""
+        self.record(problem, span)
         raise Failed
 
-    def record(self, problem: Problem, span: Span) -> None:
-        """Record an error once; inside a function its call is shown too."""
-        diagnostic = problem.at(span, tuple(place for _, place in self.calls))
-        if all(d.code != diagnostic.code or d.span != span for d in self.diagnostics):
-            self.diagnostics.append(diagnostic)
+    def record(self, problem: Problem, span: Span, calls: tuple[Span, ...] | None = None) -> None:
+        """Record an error once; inside a function its calls are shown too."""
+        key = problem.code, span.start, span.end
+        if key not in self.seen:
+            self.seen.add(key)
+            inside = tuple(place for _, place in self.calls) if calls is None else calls
+            self.diagnostics.append(problem.at(span, inside))
+
+    def suggest(self, name: str, candidates: Iterable[str]) -> str | None:
+        """`did you mean ...?`; after many errors no more, since that takes its time."""
+        self.suggestions += 1
+        return did_you_mean(name, sorted(candidates)) if self.suggestions <= SUGGESTIONS else None
 
 
-def _targets(statement: Any) -> list[syntax.Target]:
-    """The names that a statement would have defined."""
+def targets(statement: Any) -> list[syntax.Target]:
+    """The names that a statement would define."""
     if isinstance(statement, syntax.Assign):
         return list(statement.targets)
-    if isinstance(statement, syntax.Cost):
+    if isinstance(statement, syntax.Cost | syntax.Emit):
         return [statement.target]
     if isinstance(statement, syntax.Output):
         return [target for target, value in statement.items if value is not None]
-    if isinstance(statement, syntax.Def):
+    if isinstance(statement, syntax.Def | syntax.Use):
         return [syntax.Target(statement.name.span, statement.name.name, None)]
-    if isinstance(statement, syntax.For | syntax.Scan):
-        return [t for s in statement.body for t in _targets(s)]
+    if isinstance(statement, syntax.Scan):
+        return [t for t, _ in statement.carries] + [t for s in statement.body for t in targets(s)]
+    if isinstance(statement, syntax.For):
+        return [t for s in statement.body for t in targets(s)]
     if isinstance(statement, syntax.Dim | syntax.Const | syntax.Input | syntax.Param):
         return [item.target for item in statement.items]
     return []
-
-
-@dataclass(frozen=True, slots=True)
-class DimValue:
-    """A dim: its size, and its name as a label for `axis=`."""
-
-    label: str
-    size: Size

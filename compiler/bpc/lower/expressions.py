@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from bpc import syntax
-from bpc.diagnostics import Problem, did_you_mean
+from bpc.diagnostics import Problem
 from bpc.lower import static
-from bpc.lower.context import Context, DimValue, Failed, rule
-from bpc.lower.scope import POISON, Key
+from bpc.lower.context import Context, rule
+from bpc.lower.index import subscript
+from bpc.lower.naming import superscript, unknown, use
+from bpc.lower.values import Builtin, describe, is_number
 from bpc.ops import OPS, Expr
-from bpc.source import Span
-from bpc.types import show
 
 CONSTANTS = {"pi": math.pi, "inf": math.inf}
 ELEMENTWISE = {
@@ -21,38 +21,10 @@ ELEMENTWISE = {
 }  # fmt: skip
 
 
-class Builtin(str):
-    """A function of the language, as a value."""
-
-    __slots__ = ()
-
-
-class Function:
-    """A `def`, with the scope that it stands in."""
-
-    __slots__ = ("before", "node", "scope")
-
-    def __init__(self, node: syntax.Def, scope: Any, before: int) -> None:
-        self.node, self.scope, self.before = node, scope, before
-
-
 def is_builtin(name: str) -> bool:
     """Whether the language has a function of this name."""
     op = OPS.get(name)
     return op is not None and op.group != "internal" and name not in ELEMENTWISE.values()
-
-
-def describe(value: Any) -> str:
-    """What a value is, for messages."""
-    if isinstance(value, Expr):
-        return f"an array of shape {show(value.shape)}" if value.shape else "a number"
-    if isinstance(value, Function | Builtin):
-        return "a function"
-    if isinstance(value, str):
-        return "a text"
-    if isinstance(value, tuple):
-        return "a tuple"
-    return f"`{value}`"
 
 
 @rule(syntax.Number)
@@ -64,11 +36,9 @@ def _constant(c: Context, node: Any) -> Any:
 
 @rule(syntax.Name)
 def _name(c: Context, node: syntax.Name) -> Any:
-    value = c.scope.lookup((node.name, None))
-    if value is POISON:
-        raise Failed
+    value = use(c.scope.lookup((node.name, None)))
     if value is not None:
-        return static.simplest(value.size) if isinstance(value, DimValue) else value
+        return value
     if c.scope.is_family(node.name):
         help = f"write the superscript, as in `{node.name}[1]`"
         return c.fail(node.span, "BP102", help, name=node.name)
@@ -76,42 +46,41 @@ def _name(c: Context, node: syntax.Name) -> Any:
         return CONSTANTS[node.name]
     if is_builtin(node.name):
         return Builtin(node.name)
-    return unknown(c, node.name, node.span)
+    return unknown(c, (node.name, None), node.span)
 
 
-def unknown(c: Context, name: str, span: Span) -> Any:
-    """Report a name that nothing visible has."""
-    return c.fail(span, "BP101", did_you_mean(name, sorted(c.scope.names())), name=name)
+@rule(syntax.Index)
+def _index(c: Context, node: syntax.Index) -> Any:
+    """A name with its superscript, an entry of a tuple, or an index into an array."""
+    if isinstance(node.base, syntax.Name) and c.scope.is_family(node.base.name):
+        if len(node.items) != 1:
+            c.fail(node.span, "BP103", name=node.base.name)
+        key = superscript(c, node.base.name, node.items[0])
+        value = use(c.scope.lookup(key))
+        return unknown(c, key, node.span) if value is None else value
+    value = c.evaluate(node.base)
+    if isinstance(value, tuple):
+        return _entry(c, node, value)
+    if not isinstance(value, Expr):
+        c.fail(node.base.span, "BP213", what=describe(value))
+    return subscript(c, node, value)
 
 
-def superscript(c: Context, base: str, node: Any) -> Key:
-    """The key of `base[node]`, where node must be an integer known at compile time."""
-    value = c.evaluate(node)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        c.fail(node.span, "BP103", name=base)
-    return base, value
-
-
-def named_dim(c: Context, node: Any) -> DimValue | None:
-    """The dim that an expression names, if it is just a dim's name."""
-    key: Key | None = None
-    if isinstance(node, syntax.Name):
-        key = (node.name, None)
-    elif isinstance(node, syntax.Index) and isinstance(node.base, syntax.Name):
-        if c.scope.is_family(node.base.name) and len(node.items) == 1:
-            key = superscript(c, node.base.name, node.items[0])
-    value = c.scope.lookup(key) if key else None
-    return value if isinstance(value, DimValue) else None
+def _entry(c: Context, node: syntax.Index, value: tuple[Any, ...]) -> Any:
+    i = c.evaluate(node.items[0]) if len(node.items) == 1 else None
+    if not isinstance(i, int) or isinstance(i, bool) or not -len(value) <= i < len(value):
+        return c.fail(node.span, "BP106", length=len(value))
+    return value[i]
 
 
 @rule(syntax.Tuple)
 def _tuple(c: Context, node: syntax.Tuple) -> Any:
-    return tuple(c.evaluate(item) for item in node.items)
+    return tuple([c.meaning(item) for item in node.items])
 
 
 def operand(c: Context, value: Any, node: syntax.Node) -> Any:
     """A value that arithmetic can take: an Expr or a number."""
-    if isinstance(value, Expr) or static.is_number(value):
+    if isinstance(value, Expr) or is_number(value):
         return value
     return c.fail(node.span, "BP213", what=describe(value))
 
@@ -127,7 +96,10 @@ def _binary(c: Context, node: syntax.Binary) -> Any:
     value = c.evaluate(left)
     span = left
     for link in reversed(spine):
-        value = _apply(c, link, value, span)
+        try:
+            value = _apply(c, link, value, span)
+        except Problem as problem:
+            c.give_up(problem, link.span)
         span = link
     return value
 
@@ -138,17 +110,13 @@ def _apply(c: Context, node: syntax.Binary, left: Any, left_node: syntax.Node) -
     right = operand(c, c.evaluate(node.right), node.right)
     left = operand(c, left, left_node)
     c.m.span = node.span
-    try:
-        if node.op == "@":
-            return c.m.matmul(c.m.expr(left), c.m.expr(right))
-        if not isinstance(left, Expr) and not isinstance(right, Expr):
-            known = static.binary(node.op, left, right)
-            if known is not None:
-                return known
-        return c.m.elementwise(ELEMENTWISE[node.op], left, right)
-    except Problem as problem:
-        c.record(problem, node.span)
-        raise Failed from None
+    if node.op == "@":
+        return c.m.matmul(c.m.expr(left), c.m.expr(right))
+    if not isinstance(left, Expr) and not isinstance(right, Expr):
+        value = static.binary(node.op, left, right)
+        if value is not None:
+            return value
+    return c.m.elementwise(ELEMENTWISE[node.op], left, right)
 
 
 def _logic(c: Context, node: syntax.Binary, left: Any, left_node: syntax.Node) -> Any:
@@ -161,11 +129,7 @@ def _logic(c: Context, node: syntax.Binary, left: Any, left_node: syntax.Node) -
     if isinstance(right, bool):
         return right if right is (node.op == "or") else left
     c.m.span = node.span
-    try:
-        return c.m.elementwise(ELEMENTWISE[node.op], left, right)
-    except Problem as problem:
-        c.record(problem, node.span)
-        raise Failed from None
+    return c.m.elementwise(ELEMENTWISE[node.op], left, right)
 
 
 def truth(c: Context, value: Any, node: syntax.Node, where: str) -> Any:
@@ -195,15 +159,11 @@ def _conditional(c: Context, node: syntax.Conditional) -> Any:
     """A condition known at compile time picks its branch; the other is not even looked at."""
     condition = truth(c, c.evaluate(node.condition), node.condition, "if")
     if isinstance(condition, bool):
-        return c.evaluate(node.then if condition else node.otherwise)
+        return c.meaning(node.then if condition else node.otherwise)
     then = operand(c, c.evaluate(node.then), node.then)
     otherwise = operand(c, c.evaluate(node.otherwise), node.otherwise)
     c.m.span = node.span
-    try:
-        return c.m.select(condition, then, otherwise)
-    except Problem as problem:
-        c.record(problem, node.span)
-        raise Failed from None
+    return c.m.select(condition, then, otherwise)
 
 
 @rule(syntax.Attribute)

@@ -1,46 +1,16 @@
-"""Rules for `x[...]`: superscripts, slices, `new`, gather by int arrays."""
+"""Rules for an index into an array: slices, `new`, `...`, gather by int arrays."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bpc import syntax
-from bpc.diagnostics import Problem
-from bpc.lower import static
-from bpc.lower.context import Context, DimValue, Failed, rule
-from bpc.lower.expressions import describe, operand, superscript, unknown
-from bpc.lower.scope import POISON, text
+from bpc.lower.context import Context
+from bpc.lower.values import describe, is_integer, is_number
 from bpc.ops import Expr
 from bpc.types import Size, show, size
 
 Item = tuple[Size, Size, int]
-
-
-@rule(syntax.Index)
-def _index(c: Context, node: syntax.Index) -> Any:
-    if isinstance(node.base, syntax.Name) and c.scope.is_family(node.base.name):
-        if len(node.items) != 1:
-            c.fail(node.span, "BP103", name=node.base.name)
-        key = superscript(c, node.base.name, node.items[0])
-        value = c.scope.lookup(key)
-        if value is POISON:
-            raise Failed
-        if value is None:
-            unknown(c, text(key), node.span)
-        return static.simplest(value.size) if isinstance(value, DimValue) else value
-    value = c.evaluate(node.base)
-    if isinstance(value, tuple):
-        return _entry(c, node, value)
-    if not isinstance(value, Expr):
-        c.fail(node.base.span, "BP213", what=describe(value))
-    return subscript(c, node, value)
-
-
-def _entry(c: Context, node: syntax.Index, value: tuple[Any, ...]) -> Any:
-    i = c.evaluate(node.items[0]) if len(node.items) == 1 else None
-    if isinstance(i, bool) or not isinstance(i, int) or not -len(value) <= i < len(value):
-        c.fail(node.span, "BP106", length=len(value))
-    return value[i]  # type: ignore[index]
 
 
 def subscript(c: Context, node: syntax.Index, x: Expr) -> Expr:
@@ -56,15 +26,29 @@ def subscript(c: Context, node: syntax.Index, x: Expr) -> Expr:
         if isinstance(item, syntax.Slice):
             plans.append(("slice", _slice(c, item, length)))
             continue
-        value = operand(c, c.evaluate(item), item)
-        if not isinstance(value, Expr):
+        value = c.evaluate(item)
+        if is_number(value):
             plans.append(("drop", (_position(c, item, value, length), size(1), 1)))
-        elif value.type.kind == "int":
+        elif isinstance(value, Expr) and value.type.kind == "int":
             plans.append(("gather", value))
         else:
-            c.fail(item.span, "BP216", kind=value.type.kind)
+            c.fail(item.span, "BP216", what=_kind(value))
+    _check_order(c, node, [kind for kind, _ in plans])
     c.m.span = node.span
-    return _gather(c, node, _cut(c, x, plans), [p for p in plans if p[0] != "drop"])
+    return _gather(c, _cut(c, x, plans), [p for p in plans if p[0] != "drop"])
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Expr):
+        return f"a {value.type.kind} {'array' if value.shape else 'number'}"
+    return describe(value)
+
+
+def _check_order(c: Context, node: syntax.Index, kinds: list[str]) -> None:
+    """Index arrays stand side by side; integers count as such among them, as in NumPy."""
+    places = [k for k, kind in enumerate(kinds) if kind in ("gather", "drop")]
+    if "gather" in kinds and places[-1] - places[0] != len(places) - 1:
+        c.fail(node.span, "BP217", "index in two steps: `x[0][:, ids]`")
 
 
 def _cut(c: Context, x: Expr, plans: list[tuple[str, Any]]) -> Expr:
@@ -80,22 +64,16 @@ def _cut(c: Context, x: Expr, plans: list[tuple[str, Any]]) -> Expr:
     return x
 
 
-def _gather(c: Context, node: syntax.Index, x: Expr, plans: list[tuple[str, Any]]) -> Expr:
+def _gather(c: Context, x: Expr, plans: list[tuple[str, Any]]) -> Expr:
     """Index arrays applied, together if there are several, and `new` axes made."""
     m = c.m
     ids = [item for kind, item in plans if kind == "gather"]
     if ids:
-        places = [k for k, p in enumerate(p for p in plans if p[0] != "new") if p[0] == "gather"]
-        if places[-1] - places[0] != len(places) - 1:
-            c.fail(node.span, "BP217")
+        kinds = [kind for kind, _ in plans if kind != "new"]
         if len(ids) > 1:
-            try:
-                common = sum(ids[1:], ids[0])
-            except Problem as problem:
-                c.record(problem, node.span)
-                raise Failed from None
+            common = sum(ids[1:], ids[0])
             ids = [m.broadcast_to(i, common.shape) for i in ids]
-        x = m.emit("gather", x, *ids, axis=places[0])
+        x = m.emit("gather", x, *ids, axis=kinds.index("gather"))
     new, position = [], 0
     for kind, item in plans:
         if kind == "new":
@@ -122,44 +100,47 @@ def _full(c: Context, node: syntax.Index, x: Expr) -> list[Any]:
 
 def _position(c: Context, node: syntax.Node, value: Any, length: Size) -> Size:
     """Where an integer points, counted from 0; out of range is an error where that is known."""
-    if isinstance(value, float | bool) or (isinstance(value, Size) and not value.whole):
-        c.fail(node.span, "BP216", kind="real")
-    position = value if isinstance(value, Size) else size(value)
-    number, known = position.value, length.value
-    if number is not None and number < 0:
-        position = length + position
-        number = position.value
-    if number is not None and known is not None and not 0 <= number < known:
-        c.fail(node.span, "BP219", what=f"index {value}", length=known)
+    if not is_integer(value) and not (isinstance(value, Size) and value.whole):
+        c.fail(node.span, "BP216", what=describe(value))
+    position = _from_start(value, length)
+    if _outside(position, size(0), length - size(1)):
+        c.fail(node.span, "BP219", what=f"index {describe(value)}", length=length)
     return position
+
+
+def _from_start(value: int | Size, length: Size) -> Size:
+    """An index counted from 0, where a negative number counts from the end."""
+    position = value if isinstance(value, Size) else size(value)
+    number = position.value
+    return length + position if number is not None and number < 0 else position
+
+
+def _outside(position: Size, low: Size, high: Size) -> bool:
+    """Whether it is certain that a position is not in low..high."""
+    gaps = (position - low).value, (high - position).value
+    return any(gap is not None and gap < 0 for gap in gaps)
 
 
 def _slice(c: Context, node: syntax.Slice, length: Size) -> Item:
     """(start, count, step) as NumPy reads start:stop:step, within the axis."""
     step = 1 if node.step is None else c.evaluate(node.step)
-    if isinstance(step, bool) or not isinstance(step, int) or step == 0:
-        c.fail(node.span, "BP220")
-    last = length - size(1)
-    start = _bound(c, node.start, length, size(0) if step > 0 else last)
-    stop = _bound(c, node.stop, length, length if step > 0 else size(-1))
+    if not is_integer(step) or step == 0:
+        return c.fail(node.span, "BP220")
+    first, last = (size(0), length) if step > 0 else (size(-1), length - size(1))
+    start = _bound(c, node.start, length, first if step > 0 else last)
+    stop = _bound(c, node.stop, length, last if step > 0 else first)
+    if _outside(start, first, last) or _outside(stop, first, last):
+        c.fail(node.span, "BP219", what=f"slice `{node.span.text}`", length=length)
     span = stop - start if step > 0 else start - stop
     count = ((span + size(abs(step) - 1)) / size(abs(step))).floor()
-    if count.value is not None and count.value < 0:
-        count = size(0)
-    known = length.value
-    for bound in (start, stop):
-        number = bound.value
-        if known is not None and number is not None and not -1 <= number <= known:
-            c.fail(node.span, "BP219", what=f"slice {node.span.text}", length=known)
-    return start, count, step
+    negative = count.value is not None and count.value < 0
+    return start, size(0) if negative else count, step
 
 
 def _bound(c: Context, node: Any, length: Size, default: Size) -> Size:
     if node is None:
         return default
     value = c.evaluate(node)
-    if isinstance(value, bool) or not isinstance(value, int | Size):
-        c.fail(node.span, "BP216", kind="real")
-    bound = value if isinstance(value, Size) else size(value)
-    number = bound.value
-    return length + bound if number is not None and number < 0 else bound
+    if not is_integer(value) and not (isinstance(value, Size) and value.whole):
+        c.fail(node.span, "BP216", what=describe(value))
+    return _from_start(value, length)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bpc import syntax
-from bpc.lower.context import Context, DimValue
-from bpc.lower.expressions import describe, named_dim, operand, truth
+from bpc.lower.context import Context
+from bpc.lower.expressions import operand, truth
+from bpc.lower.values import DimValue, all_known, describe, is_integer
 from bpc.ops import Expr
 from bpc.source import Span
 from bpc.types import Axis, Size, Type, show, size
@@ -29,15 +30,15 @@ def flag(c: Context, name: str, node: Any, first: Expr | None) -> bool:
     """True or false."""
     found = c.evaluate(node)
     if not isinstance(found, bool):
-        c.fail(node.span, "BP311", name=name, what="true or false", found=describe(found))
+        _reject(c, node.span, name, "`true` or `false`", found)
     return bool(found)
 
 
 def integer(c: Context, name: str, node: Any, first: Expr | None) -> int:
     """An integer known at compile time."""
     found = c.evaluate(node)
-    if isinstance(found, bool) or not isinstance(found, int):
-        c.fail(node.span, "BP311", name=name, what="an integer here", found=describe(found))
+    if not is_integer(found):
+        _reject(c, node.span, name, "an integer here", found)
     return int(found)
 
 
@@ -45,16 +46,27 @@ def real(c: Context, name: str, node: Any, first: Expr | None) -> float:
     """A number known at compile time."""
     found = c.evaluate(node)
     if isinstance(found, bool) or not isinstance(found, int | float):
-        c.fail(node.span, "BP311", name=name, what="a number known here", found=describe(found))
+        _reject(c, node.span, name, "a number known at compile time here", found)
     return float(found)
 
 
-def anything(c: Context, name: str, node: Any, first: Expr | None) -> Any:
-    """What is known at compile time."""
-    found = c.evaluate(node)
-    if isinstance(found, Expr):
-        c.fail(node.span, "BP311", name=name, what="a value known here", found=describe(found))
+def static(c: Context, name: str, node: Any, first: Expr | None) -> Any:
+    """A text, or integers known at compile time, in tuples or alone."""
+    found = all_known(c.meaning(node))
+    if not isinstance(found, str) and not _integers(found):
+        _reject(c, node.span, name, "integers known at compile time here", found)
     return found
+
+
+def _integers(found: Any) -> bool:
+    return all(map(_integers, found)) if isinstance(found, tuple) else is_integer(found)
+
+
+def _reject(c: Context, span: Span, name: str, what: str, found: Any) -> Any:
+    return c.fail(span, "BP311", name=name, what=what, found=describe(found))
+
+
+# Sizes and shapes
 
 
 def length(c: Context, name: str, node: Any, first: Expr | None) -> Size:
@@ -62,64 +74,78 @@ def length(c: Context, name: str, node: Any, first: Expr | None) -> Size:
     return axis_of(c, node).size
 
 
-def shape(c: Context, name: str, node: Any, first: Expr | None) -> tuple[Any, ...]:
-    """The axes of a shape; -1 becomes None."""
-    if isinstance(node, syntax.Tuple):
-        return tuple(_axis_or_rest(c, item) for item in node.items)
-    found = c.evaluate(node)
-    if isinstance(found, tuple):
-        return tuple(_as_axis(c, item, node.span, name == "reshape") for item in found)
-    return (_axis_or_rest(c, node),)
-
-
-def _axis_or_rest(c: Context, node: Any) -> Axis | None:
-    named = named_dim(c, node)
-    if named is not None:
-        return Axis(named.size, named.label)
-    return _as_axis(c, c.evaluate(node), node.span, rest=True)
+def shape(c: Context, name: str, node: Any, first: Expr | None) -> tuple[Axis | None, ...]:
+    """The axes of a shape, given as a tuple or one by one; for `reshape` -1 becomes None."""
+    found = c.meaning(node)
+    rest = name == "reshape"
+    if not isinstance(found, tuple):
+        return (_axis(c, found, node.span, rest),)
+    spans = [item.span for item in node.items] if isinstance(node, syntax.Tuple) else []
+    spans = spans or [node.span] * len(found)
+    return tuple([_axis(c, item, span, rest) for item, span in zip(found, spans)])
 
 
 def axis_of(c: Context, node: Any) -> Axis:
     """One entry of a shape: a dim with its label, or a size that is computed."""
-    named = named_dim(c, node)
-    if named is not None:
-        return Axis(named.size, named.label)
-    axis = _as_axis(c, c.evaluate(node), node.span, rest=False)
+    axis = _axis(c, c.meaning(node), node.span)
     assert axis is not None
     return axis
 
 
-def _as_axis(c: Context, found: Any, span: Span, rest: bool) -> Axis | None:
-    if rest and found == -1 and isinstance(found, int):
-        return None
+def _axis(c: Context, found: Any, span: Span, rest: bool = False) -> Axis | None:
+    if isinstance(found, DimValue):
+        return Axis(found.size, found.label)
     if isinstance(found, Size):
         return Axis(found)
-    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= LARGEST:
-        c.fail(span, "BP402", what=describe(found))
-    return Axis(size(found))
-
-
-def axis(
-    c: Context, name: str, node: Any, first: Expr | None, span: Span | None = None, extra: int = 0
-) -> int | None:
-    """One axis of the first value, counted from 0; without a node the default stands in."""
-    if node is None:
+    if rest and found == -1 and is_integer(found):
         return None
+    return Axis(size(checked_size(c, found, span)))
+
+
+def checked_size(c: Context, found: Any, span: Span) -> int:
+    """A number that can be a size."""
+    if not is_integer(found) or not 0 <= found <= LARGEST:
+        c.fail(span, "BP402", what=describe(found))
+    return int(found)
+
+
+# Axes
+
+
+def axis(c: Context, name: str, node: Any, first: Expr | None) -> int:
+    """One axis of the first value, counted from 0."""
+    return place(c, name, c.meaning(node), first, node.span)
+
+
+def new_axis(c: Context, name: str, node: Any, first: Expr | None) -> int:
+    """One axis of a result that has one axis more than the first value."""
+    return place(c, name, c.meaning(node), first, node.span, extra=1)
+
+
+def axes(c: Context, name: str, node: Any, first: Expr | None) -> tuple[int, ...]:
+    """Several axes, sorted."""
+    found = c.meaning(node)
+    items = found if isinstance(found, tuple) else (found,)
+    spans = [item.span for item in node.items] if isinstance(node, syntax.Tuple) else []
+    places = [
+        place(c, name, item, first, span)
+        for item, span in zip(items, spans or [node.span] * len(items))
+    ]
+    if len(set(places)) != len(places):
+        c.fail(node.span, "BP223")
+    return tuple(sorted(places))
+
+
+def place(c: Context, name: str, found: Any, first: Expr | None, span: Span, extra: int = 0) -> int:
+    """The axis that a number or a dim's label means."""
     type = first.type if first is not None else Type("real")
+    if isinstance(found, DimValue):
+        return _labelled(c, found, type, span)
+    if not is_integer(found):
+        _reject(c, span, name, "an axis here", found)
     rank = type.rank + extra
-    if isinstance(node, int):
-        found: Any = node
-        place = span
-    else:
-        place = node.span
-        named = named_dim(c, node)
-        if named is not None:
-            return _labelled(c, named, type, place)
-        found = c.evaluate(node)
-    if isinstance(found, bool) or not isinstance(found, int):
-        c.fail(place, "BP311", name=name, what="an axis", found=describe(found))  # type: ignore[arg-type]
     if not -rank <= found < rank:
-        c.fail(place, "BP221", axis=found, shape=show(type.shape))  # type: ignore[arg-type]
+        c.fail(span, "BP221", axis=found, shape=show(type.shape))
     return int(found) % rank
 
 
@@ -127,41 +153,27 @@ def _labelled(c: Context, named: DimValue, type: Type, span: Span) -> int:
     fits = [i for i, a in enumerate(type.shape) if a.label == named.label]
     if len(fits) != 1:
         what = "no axis" if not fits else f"{len(fits)} axes"
-        c.fail(span, "BP222", label=named.label, what=what, shape=show(type.shape))
+        help = "give the axis by its number" if type.shape else None
+        values = {"label": named.label, "what": what, "shape": show(type.shape)}
+        c.fail(span, "BP222", help, **values)
     return fits[0]
 
 
-def new_axis(c: Context, name: str, node: Any, first: Expr | None, span: Any = None) -> int | None:
-    """One axis of a result that has one axis more than the first value."""
-    return axis(c, name, node, first, span, extra=1)
-
-
-def axes(
-    c: Context, name: str, node: Any, first: Expr | None, span: Span | None = None
-) -> tuple[int, ...]:
-    """Several axes, sorted; None stands for all."""
-    if node is None:
-        return tuple(range(first.type.rank)) if first is not None else ()
-    if isinstance(node, syntax.Tuple):
-        found = [axis(c, name, item, first) for item in node.items]
-    else:
-        known = None if named_dim(c, node) else c.evaluate(node)
-        if isinstance(known, tuple):
-            found = [axis(c, name, i, first, node.span) for i in known]
-        else:
-            found = [axis(c, name, node, first)]
-    if len(set(found)) != len(found):
-        c.fail(node.span, "BP223")
-    return tuple(sorted(i for i in found if i is not None))
+def default(c: Context, role: str, name: str, found: Any, first: Expr | None, span: Span) -> Any:
+    """What a missing argument stands for: all axes for None, an axis of the first value."""
+    if found is None:
+        return tuple(range(first.type.rank)) if role == "Axes" and first is not None else None
+    return place(c, name, found, first, span, extra=role == "NewAxis")
 
 
 ROLES: dict[str, Callable[..., Any]] = {
     "Value": value,
+    "Factor": value,
     "Bool": condition,
     "Flag": flag,
     "Integer": integer,
     "Real": real,
-    "Static": anything,
+    "Static": static,
     "Length": length,
     "Shape": shape,
     "Axis": axis,

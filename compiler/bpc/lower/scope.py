@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,25 +34,30 @@ class Scope:
     """One scope: the file, a function's body, or a round of a `for` (then `local`).
 
     Definitions are numbered over all scopes by `clock`; a function's scope sees of those around it
-    what was defined `before`.
+    what was defined `before`. `owner` is the function whose body it is.
     """
 
     parent: Scope | None = None
     local: bool = False
     before: int | None = None
+    owner: object = None
     clock: list[int] = field(default_factory=lambda: [0])
     values: dict[Key, Any] = field(default_factory=dict)
     order: dict[Key, int] = field(default_factory=dict)
     spellings: dict[str, Key] = field(default_factory=dict)
     families: dict[str, Key] = field(default_factory=dict)
-    poisoned_families: set[str] = field(default_factory=set)
+    poisoned: set[str] = field(default_factory=set)
 
-    def inner(self, local: bool = False, before: int | None = None) -> Scope:
-        """A scope inside this one."""
-        return Scope(self, local, before, self.clock)
+    def round(self) -> Scope:
+        """The scope of a round of a `for` inside this one."""
+        return Scope(self, local=True, clock=self.clock)
+
+    def body(self, owner: object, before: int) -> Scope:
+        """The scope of a function that was defined in this one."""
+        return Scope(self, before=before, owner=owner, clock=self.clock)
 
     def chain(self) -> Iterator[tuple[Scope, float]]:
-        """This scope and those around it, each with the first definition it hides."""
+        """This scope and those around it, each with the first definition that it hides."""
         scope: Scope | None = self
         visible = math.inf
         while scope is not None:
@@ -66,15 +71,13 @@ class Scope:
         for scope, visible in self.chain():
             if key in scope.values and scope.order[key] < visible:
                 return scope.values[key]
-            if key[0] in scope.poisoned_families:
+            if key[0] in scope.poisoned:
                 return POISON
         return None
 
     def is_family(self, name: str) -> bool:
         """Whether `name[...]` is a name here: the innermost scope that knows `name` decides."""
         for scope, visible in self.chain():
-            if name in scope.poisoned_families:
-                return True
             if scope.order.get((name, None), math.inf) < visible:
                 return False
             if name in scope.families and scope.order[scope.families[name]] < visible:
@@ -82,13 +85,11 @@ class Scope:
         return False
 
     def home(self, key: Key) -> Scope:
-        """Where a definition goes: superscripted names leave the rounds of a `for`."""
-        scope = self
-        while scope.local and key[1] is not None and scope.parent is not None:
-            scope = scope.parent
-        return scope
+        """Where a value goes: superscripted names leave the rounds of a `for`."""
+        return self.outside if key[1] is not None else self
 
-    def outermost_round(self) -> Scope:
+    @property
+    def outside(self) -> Scope:
         """The scope around all rounds of a `for`: where params stay."""
         scope = self
         while scope.local and scope.parent is not None:
@@ -96,53 +97,36 @@ class Scope:
         return scope
 
     def define(self, key: Key, value: Any) -> str | None:
-        """Define a name in this very scope. A conflict's text: `again`, `both`, or the other name."""
+        """Define a name in this very scope. A conflict's text: the name that there is already."""
         name, superscript = key
-        if isinstance(self.values.get(key), Poison):
-            del self.values[key]
-        if key in self.values:
-            return "again"
         other = self.spellings.get(spelling(key))
-        clash = (name, None) in self.values if superscript is not None else name in self.families
-        if clash:
-            return "both"
-        if other is not None and other != key:
+        if other is not None:
             return text(other)
+        self.clock[0] += 1
         self.values[key] = value
-        self.order[key] = self._tick()
+        self.order[key] = self.clock[0]
         self.spellings[spelling(key)] = key
         if superscript is not None:
             self.families.setdefault(name, key)
         return None
 
-    def poison(self, targets: list[Any]) -> None:
+    def both_ways(self, key: Key) -> bool:
+        """Whether the name has superscripts here, and this key has none; or the reverse."""
+        scope = self
+        while True:
+            if key[0] in scope.families if key[1] is None else (key[0], None) in scope.values:
+                return True
+            if not scope.local or scope.parent is None:
+                return False
+            scope = scope.parent
+
+    def poison(self, names: Iterable[str]) -> None:
         """Mark names whose definition failed."""
-        for target in targets:
-            if target.superscript is not None:
-                self.outermost_round().poisoned_families.add(target.name)
-            else:
-                key = (target.name, None)
-                if key not in self.values:
-                    self.values[key], self.order[key] = POISON, self._tick()
+        self.outside.poisoned.update(names)
 
-    def _tick(self) -> int:
-        self.clock[0] += 1
-        return self.clock[0]
-
-    def names(self) -> set[str]:
-        """All names that are visible, as the language writes them."""
-        return {
-            text(key)
-            for scope, visible in self.chain()
-            for key in scope.values
-            if scope.order[key] < visible
-        }
-
-    def functions(self, kind: type[Any]) -> set[str]:
-        """The visible names whose values are of a kind."""
-        return {
-            text(key)
-            for scope, visible in self.chain()
-            for key, value in scope.values.items()
-            if isinstance(value, kind) and scope.order[key] < visible
-        }
+    def visible(self, kind: type[Any] | tuple[type[Any], ...] = object) -> Iterator[str]:
+        """All names that can be seen whose values are of a kind, as the language writes them."""
+        for scope, visible in self.chain():
+            for key, value in scope.values.items():
+                if isinstance(value, kind) and scope.order[key] < visible:
+                    yield text(key)

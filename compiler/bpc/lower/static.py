@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from bpc.diagnostics import Problem
-from bpc.types import Size, size
+from bpc.lower.values import simplest
+from bpc.types import Size, product, size
 
-MOST_TERMS = 64
+LARGEST_POWER = 16
 COMPARE = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -17,22 +18,6 @@ COMPARE = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
 }
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number or size known at compile time."""
-    return isinstance(value, int | float | Size)
-
-
-def simplest(value: Any) -> Any:
-    """A size that is a number as that number."""
-    if isinstance(value, Size):
-        if len(value.terms) > MOST_TERMS:
-            raise Problem("BP403", terms=MOST_TERMS)
-        number = value.constant
-        if number is not None:
-            return int(number) if number.denominator == 1 else float(number)
-    return value
 
 
 def binary(op: str, left: Any, right: Any) -> Any:
@@ -57,16 +42,17 @@ def binary(op: str, left: Any, right: Any) -> Any:
 
 def checked(value: Any, operands: tuple[Any, ...], op: str) -> Any:
     """The value; Problem where it is not finite though the operands are."""
-    finite = all(isinstance(o, int) or math.isfinite(o) for o in operands)
-    if isinstance(value, complex) or value != value or (finite and not _finite(value)):
-        raise Problem("BP401", op=op)
-    return value
+    if _finite(value) or (isinstance(value, float) and not all(map(_finite, operands))):
+        if not (isinstance(value, float) and math.isnan(value)):
+            return value
+    raise Problem("BP401", op=op)
 
 
-def _finite(value: int | float) -> bool:
+def _finite(value: Any) -> bool:
+    """Whether a number, or a size, is one that a float can be."""
     try:
-        return math.isfinite(float(value))
-    except OverflowError:
+        return isinstance(value, Size) or math.isfinite(value)
+    except (OverflowError, TypeError):  # an int that is too large, a complex number
         return False
 
 
@@ -98,18 +84,12 @@ def _sizes(op: str, left: Any, right: Any) -> Any:
     if op == "-":
         return simplest(a - b)
     if op == "*":
-        if len(a.terms) * len(b.terms) > MOST_TERMS**2:
-            raise Problem("BP403", terms=MOST_TERMS)
         return simplest(a * b)
     if op == "/":
         if not b.terms:
             raise Problem("BP401", op=op)
         return simplest(a / b)
     power = b.value
-    if power is None or not 0 <= power <= 16:
+    if power is None or not 0 <= power <= LARGEST_POWER:
         return None
-    result = size(1)
-    for _ in range(power):
-        result = result * a
-        simplest(result)
-    return simplest(result)
+    return simplest(product([a] * power))

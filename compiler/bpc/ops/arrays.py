@@ -68,8 +68,7 @@ internal(
 
 
 def _stop(m: Builder, x: Value) -> Expr:
-    result: Expr = m.emit("stop", x)
-    return result
+    return m.emit("stop", x)
 
 
 array(
@@ -83,6 +82,7 @@ array(
     scalar=lambda c, x: x,
     view=True,
     moves=True,
+    cases=((((3,),), {}), (((),), {})),
 )
 
 
@@ -121,8 +121,7 @@ array(
 
 
 def _expand(m: Builder, x: Value, axes: Any) -> Expr:
-    result: Expr = m.emit("expand_dims", x, axes=tuple(axes))
-    return result
+    return m.emit("expand_dims", x, axes=tuple(axes))
 
 
 def _expanded(t: Type, axes: tuple[int, ...]) -> tuple[Type]:
@@ -149,7 +148,7 @@ internal(
 def _reshape(m: Builder, x: Value, shape: Shape) -> Expr:
     known = product(a.size for a in shape if a is not None)
     if any(a is None for a in shape):
-        missing = AxisType(x.type.count / known)
+        missing = AxisType(x.type.count / known if known.terms else size(0))
         shape = tuple(missing if a is None else a for a in shape)
     total = product(a.size for a in shape)
     if total != x.type.count:
@@ -159,8 +158,7 @@ def _reshape(m: Builder, x: Value, shape: Shape) -> Expr:
             old=show(x.shape),
             new=show(tuple(shape)),
         )
-    result: Expr = m.emit("reshape", x, shape=tuple(shape))
-    return result
+    return m.emit("reshape", x, shape=tuple(shape))
 
 
 array(
@@ -172,8 +170,15 @@ array(
     numpy=lambda c, x, shape: c.method(x, "reshape", *c.sizes(shape)),
     view=True,
     moves=True,
-    requires=lambda t, shape: [],
-    cases=((((3, 4),), {"shape": (2, 6)}), (((3, 4),), {"shape": (-1,)})),
+    requires=lambda t, shape: [
+        (a.size.floor() - a.size, f"{show(t.shape)} does not fit the shape {show(shape)}")
+        for a in shape
+    ],
+    cases=(
+        (((3, 4),), {"shape": (2, 6)}),
+        (((3, 4),), {"shape": (-1,)}),
+        (((3, 4),), {"shape": (4, -1)}),
+    ),
 )
 
 
@@ -184,8 +189,7 @@ def _transpose(m: Builder, x: Value, *axes: Static) -> Expr:
     fixed = tuple(a + rank if isinstance(a, int) and a < 0 else a for a in order)
     if sorted(fixed, key=str) != sorted(range(rank), key=str):
         raise Problem("BP204", order=", ".join(map(str, order)), rank=rank)
-    result: Expr = m.emit("transpose", x, order=fixed)
-    return result
+    return m.emit("transpose", x, order=fixed)
 
 
 def _transpose_vjp(m: Builder, g: Expr, out: Expr, x: Expr, order: Any) -> Sequence[Any]:
@@ -211,8 +215,7 @@ def _moveaxis(m: Builder, x: Expr, source: int, target: int) -> Expr:
         return x
     order = [i for i in range(x.type.rank) if i != source]
     order.insert(target, source)
-    result: Expr = m.emit("transpose", x, order=tuple(order))
-    return result
+    return m.emit("transpose", x, order=tuple(order))
 
 
 internal("moveaxis", "Shorthand of transpose for rules.", call=_moveaxis)
@@ -233,12 +236,13 @@ def _sliced(t: Type, items: Any) -> tuple[Type]:
 def _slice_requires(t: Type, items: Any) -> list[tuple[Size, str]]:
     found = []
     for axis, (start, count, step) in zip(t.shape, items):
-        if count == axis.size:
+        if count == axis.size and start in (size(0), axis.size - size(1)):
             continue
         last = start + (count - size(1)) * size(step)
         low, high = (start, last) if step > 0 else (last, start)
         for bound in (low, axis.size - high - size(1), count):
             found.append((bound, f"an index leaves the axis of size {axis}"))
+        found.append((count.floor() - count, f"the axis of size {axis} has no parts of {count}"))
     return found
 
 
@@ -272,8 +276,7 @@ def part(m: Builder, x: Expr, axis: int, start: Size, count: Size, step: int = 1
     """A slice along one axis."""
     items = whole(x.shape)
     items[axis] = (start, count, step)
-    result: Expr = m.emit("slice", x, items=tuple(items))
-    return result
+    return m.emit("slice", x, items=tuple(items))
 
 
 def _flip(m: Builder, x: Value, axis: Axis) -> Expr:
@@ -332,8 +335,7 @@ def _same_kind(m: Builder, xs: tuple[Any, ...]) -> list[Expr]:
 def _concat(m: Builder, *xs: Value, axis: Axis = 0) -> Expr:
     if not xs[0].type.rank:
         raise Problem("BP206", name="concat", help="`stack` makes an axis out of scalars")
-    result: Expr = m.emit("concat", *_same_kind(m, xs), axis=axis)
-    return result
+    return m.emit("concat", *_same_kind(m, xs), axis=axis)
 
 
 array(
@@ -342,14 +344,21 @@ array(
     call=_concat,
     infer=_joined,
     vjp=_concat_vjp,
-    numpy=lambda c, *xs, axis: c.call("np.concatenate", c.tuple(xs), *c.nonzero("axis", axis)),
+    numpy=lambda c, *xs, axis: c.call("np.concatenate", c.display(xs), *c.nonzero("axis", axis)),
     cases=((((2, 3), (4, 3)), {"axis": 0}), (((2, 3), (2, 1)), {"axis": -1})),
 )
 
 
 def _stack(m: Builder, *xs: Value, axis: NewAxis = 0) -> Expr:
-    result: Expr = m.emit("stack", *_same_kind(m, xs), axis=axis)
-    return result
+    return m.emit("stack", *_same_kind(m, xs), axis=axis)
+
+
+def _stack_spelling(c: Any, *xs: Any, axis: int) -> Any:
+    """Numbers among scalars must not decide the dtype."""
+    given = c.nonzero("axis", axis)
+    if xs[0].type.kind == "real" and not xs[0].type.rank:
+        given.append(c.keyword("dtype", c.dtype()[0].text))
+    return c.call("np.stack", c.display(xs), *given)
 
 
 def _stacked(*types: Type, axis: int) -> tuple[Type]:
@@ -365,8 +374,7 @@ def take_one(m: Builder, x: Expr, axis: int, i: Size) -> Expr:
     """One entry of an axis, the axis dropped."""
     taken = part(m, x, axis, i, size(1))
     shape = (*x.shape[:axis], *x.shape[axis + 1 :])
-    result: Expr = m.emit("reshape", taken, shape=shape)
-    return result
+    return m.emit("reshape", taken, shape=shape)
 
 
 array(
@@ -375,8 +383,13 @@ array(
     call=_stack,
     infer=_stacked,
     vjp=lambda m, g, out, *xs, axis: [take_one(m, g, axis, size(i)) for i in range(len(xs))],
-    numpy=lambda c, *xs, axis: c.call("np.stack", c.tuple(xs), *c.nonzero("axis", axis)),
-    cases=((((3,), (3,)), {"axis": 0}), (((2, 3), (2, 3)), {"axis": 1})),
+    numpy=_stack_spelling,
+    cases=(
+        (((3,), (3,)), {"axis": 0}),
+        (((2, 3), (2, 3)), {"axis": 1}),
+        (((2, 3), (2, 3)), {"axis": -1}),
+        (((), ()), {}),
+    ),
 )
 
 
@@ -390,8 +403,15 @@ def _pad(m: Builder, x: Value, widths: Static, value: Real = 0.0) -> Expr:
             fixed.append(both)
     if len(fixed) != rank or any(b < 0 for pair in fixed for b in pair):
         raise Problem("BP207", rank=rank, help="as in `pad(x, ((0, 0), (1, 1)))`")
-    result: Expr = m.emit("pad", x, widths=tuple(fixed), value=float(value))
-    return result
+    if not float(value).is_integer():
+        x = m.real(x)
+    return m.emit("pad", x, widths=tuple(fixed), value=float(value))
+
+
+def _pad_spelling(c: Any, x: Any, widths: Any, value: float) -> Any:
+    filler = c.number(value if x.type.kind == "real" else int(value)).text
+    given = [c.keyword("constant_values", filler)] if value else []
+    return c.call("np.pad", x, c.text(str(widths)), *given)
 
 
 def _pad_vjp(
@@ -411,16 +431,17 @@ array(
         ),
     ),
     vjp=_pad_vjp,
-    numpy=lambda c, x, widths, value: c.call(
-        "np.pad", x, c.text(str(widths)), *c.nonzero("constant_values", value)
+    numpy=_pad_spelling,
+    cases=(
+        (((2, 3),), {"widths": ((0, 0), (1, 2))}),
+        (((3,),), {"widths": ((1, 0),), "value": 2.5}),
+        (((2, 3),), {"widths": 1}),
     ),
-    cases=((((2, 3),), {"widths": ((0, 0), (1, 2))}), (((3,),), {"widths": ((1, 0),)})),
 )
 
 
 def _roll(m: Builder, x: Value, n: Integer, axis: Axis) -> Expr:
-    result: Expr = m.emit("roll", x, n=n, axis=axis)
-    return result
+    return m.emit("roll", x, n=n, axis=axis)
 
 
 array(
@@ -474,7 +495,7 @@ def _filled(name: str, number: float) -> None:
     def call(m: Builder, *shape: Shape) -> Expr:
         return m.expr(number, Type("real", shape))
 
-    array(name, f"An array of {name}: `{name}(N, H)`.", call=call)
+    array(name, f"An array of {name}: `{name}(N, H)`.", call=call, cases=(((), {"*": (3, 4)}),))
 
 
 _filled("zeros", 0.0)
@@ -482,8 +503,7 @@ _filled("ones", 1.0)
 
 
 def _eye(m: Builder, n: Length) -> Expr:
-    result: Expr = m.emit("eye", size=AxisType(n))
-    return result
+    return m.emit("eye", size=AxisType(n))
 
 
 array(
@@ -491,13 +511,13 @@ array(
     "The identity matrix.",
     call=_eye,
     infer=lambda size: (Type("real", (size, size)),),
-    numpy=lambda c, size: c.call("np.eye", *c.sizes((size,)), *c.dtype()),
+    numpy=lambda c, size: c.call("np.eye", *c.sizes((size,)), c.keyword("dtype", c.dtype()[0].text)),
+    cases=(((), {"*": (3,)}),),
 )
 
 
 def _arange(m: Builder, n: Length) -> Expr:
-    result: Expr = m.emit("arange", size=AxisType(n))
-    return result
+    return m.emit("arange", size=AxisType(n))
 
 
 array(
@@ -506,14 +526,14 @@ array(
     call=_arange,
     infer=lambda size: (Type("int", (size,)),),
     numpy=lambda c, size: c.call("np.arange", *c.sizes((size,))),
+    cases=(((), {"*": (5,)}),),
 )
 
 
 def _one_hot(m: Builder, label: Value, classes: Length) -> Expr:
     if label.type.kind != "int":
         raise Problem("BP212", name="one_hot", kind=label.type.kind)
-    result: Expr = m.emit("one_hot", label, classes=AxisType(classes))
-    return result
+    return m.emit("one_hot", label, classes=AxisType(classes))
 
 
 array(
@@ -523,6 +543,7 @@ array(
     infer=lambda t, classes: (Type("real", (*t.shape, classes)),),
     vjp=lambda m, g, out, x, classes: (None,),
     numpy=lambda c, x, classes: c.call("_one_hot", x, *c.sizes((classes,)), *c.dtype()),
+    cases=(((("int<5", 3),), {"classes": 4}), ((("int<4", 2, 3),), {"classes": 4})),
 )
 
 
@@ -530,8 +551,7 @@ def _triangle(name: str) -> Any:
     def call(m: Builder, x: Value, k: Integer = 0) -> Expr:
         if x.type.rank < 2:
             raise Problem("BP206", name=name)
-        result: Expr = m.emit(name, m.real(x), k=k)
-        return result
+        return m.emit(name, m.real(x), k=k)
 
     return call
 
@@ -551,11 +571,10 @@ for _name, _word in (("tril", "below"), ("triu", "above")):
 def _diag(m: Builder, x: Value) -> Expr:
     if x.type.rank == 1:
         eye = m.emit("eye", size=x.shape[0])
-        return m.select(eye.eq(1), m.expand(x, axes=(0,)), 0)  # type: ignore[no-any-return]
+        return m.select(eye.eq(1), m.expand(x, axes=(0,)), 0)
     if x.type.rank < 2 or x.shape[-1] != x.shape[-2]:
         raise Problem("BP208", name="diag", shape=show(x.shape))
-    result: Expr = m.emit("diagonal", x)
-    return result
+    return m.emit("diagonal", x)
 
 
 array(
@@ -577,13 +596,13 @@ internal(
     infer=lambda t: (t.with_shape(t.shape[:-1]),),
     vjp=_diagonal_vjp,
     numpy=lambda c, x: c.diagonal(x),
+    view=True,
 )
 
 
 def _squeezed(m: Builder, x: Value, axes: Axes) -> Expr:
     shape = tuple(a for i, a in enumerate(x.shape) if i not in axes)
-    result: Expr = m.emit("reshape", x, shape=shape)
-    return result
+    return m.emit("reshape", x, shape=shape)
 
 
 internal("squeeze", "Without axes of size 1, for rules.", call=_squeezed)
@@ -594,4 +613,9 @@ def _size(m: Builder, x: Value, axis: Axis) -> Size:
     return length
 
 
-array("size", "The size of an axis, as a number known at compile time.", call=_size)
+array(
+    "size",
+    "The size of an axis, as a number known at compile time.",
+    call=_size,
+    cases=((((3, 4),), {"axis": 1}), (((3, 4),), {"axis": 0})),
+)

@@ -56,7 +56,8 @@ class Op:
     #: only moves entries about: elementwise functions commute with it
     moves: bool = False
     requires: Requires | None = None
-    #: cases for the table tests: (shapes of the arguments, attrs of the call)
+    #: cases for the table tests: (shapes of the arguments, attrs of the call); an argument that is
+    #: not real says its kind first, ("int<4", 3) or ("bool", 3); attrs under "*" are positional
     cases: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()
 
     @property

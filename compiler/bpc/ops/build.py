@@ -100,7 +100,7 @@ class Builder:
         #: for the VJP at hand: which arguments have a gradient
         self.active: tuple[bool, ...] = ()
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Callable[..., Expr]:
         """`m.softmax(x, axis=-1)`: the language's function, or the IR's operator."""
         op = OPS.get(name)
         if op is None:
@@ -118,18 +118,18 @@ class Builder:
             return value
         return Expr(self, Literal(value, type or Type(kind_of(value))))
 
-    def emit(self, name: str, *values: Value, **attrs: Any) -> Any:
-        """One equation; its result, or a tuple of them. Raises Problem where types do not fit."""
+    def emit(self, name: str, *values: Value, **attrs: Any) -> Expr:
+        """One equation; its result. Raises Problem where types do not fit."""
         args = tuple(self.expr(v).atom for v in values)
         infer = OPS[name].infer
         assert infer is not None, name
-        types = infer(*(a.type for a in args), **attrs)
+        (type,) = infer(*(a.type for a in args), **attrs)
         hint = f"{self.hint}_{name}" if self.hint else name
-        outs = tuple(Var(hint, t) for t in types)
+        out = Var(hint, type)
         self.body.append(
-            Equation(name, args, outs, self.span, tuple(attrs.items()), self.adjoint)
+            Equation(name, args, (out,), self.span, tuple(attrs.items()), self.adjoint)
         )
-        return Expr(self, outs[0]) if len(outs) == 1 else tuple(Expr(self, o) for o in outs)
+        return Expr(self, out)
 
     def elementwise(self, name: str, *values: Value) -> Expr:
         """An elementwise equation over arguments that broadcast; casts kinds."""
@@ -165,7 +165,8 @@ class Builder:
             value = self.emit("cast", value, kind=type.kind)
         if value.shape != type.shape:
             value = self.emit("broadcast", value, shape=type.shape)
-        return value.atom
+        fitted: Atom = value.atom
+        return fitted
 
     def fill(self, number: Number, like: Expr) -> Expr:
         """A literal of another value's type."""

@@ -24,7 +24,7 @@ DERIVED: dict[str, tuple[Callable[..., Any], ...]] = {
 '''
 
 
-class _RulePrinter(StrPrinter):
+class _RulePrinter(StrPrinter):  # type: ignore[misc]
     """SymPy expressions in the language of the rules: functions hang on `m`."""
 
     def _print_Function(self, expr: sympy.Function) -> str:

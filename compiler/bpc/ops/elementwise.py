@@ -6,6 +6,8 @@ or to overflow, and a test proves them equal to SymPy's. In a partial the last a
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
@@ -16,6 +18,7 @@ from bpc.ops.derived import DERIVED
 Partial = Callable[..., Any] | None
 WIDE = (-3.0, 3.0)
 POSITIVE = (0.2, 3.0)
+_NUMBER = re.compile(r"-?(\d|np\.inf|np\.nan)")
 
 
 def elementwise(
@@ -110,13 +113,19 @@ def _power_by_base(m: Any, x: Any, y: Any, out: Any) -> Any:
     return m.select(zero, 0, y * x ** (m.select(zero, 1, y) - 1))
 
 
+def _power_by_exponent(m: Any, x: Any, y: Any, out: Any) -> Any:
+    """x^y * log x, and 0 where x is 0."""
+    base = x.number
+    if isinstance(base, float) and base > 0:
+        return math.log(base) * out
+    zero = x.eq(0)
+    return m.select(zero, 0, out * m.log(m.select(zero, 1, x)))
+
+
 elementwise(
     "pow", "x ** y", "Power. 0^0 is 1; a negative base wants an integer-valued exponent.",
     numpy=lambda c, x, y: c.power(x, y), scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
-    partials=(
-        _power_by_base,
-        lambda m, x, y, o: m.select(x.eq(0), 0, o * m.log(m.select(x.eq(0), 1, x))),
-    ),
+    partials=(_power_by_base, _power_by_exponent),
 )  # fmt: skip
 
 # Functions
@@ -253,9 +262,17 @@ def _select_vjp(m: Any, g: Any, out: Any, c: Any, x: Any, y: Any) -> Sequence[An
     )
 
 
+def _where(c: Any, condition: Any, x: Any, y: Any) -> Any:
+    """NumPy's, where two numbers must not decide the dtype."""
+    code = c.call("np.where", condition, x, y)
+    if x.type.kind == "real" and all(_NUMBER.match(z.code.text) for z in (x, y)):
+        return c.method(type(x)(code, x.type), "astype", c.dtype()[0])
+    return code
+
+
 elementwise(
     "select", None, "a where c holds, b elsewhere: the branch not taken contributes 0, never NaN.",
-    numpy="np.where", scalar=lambda c, t, x, y: c.conditional(x, t, y), kinds=("any", "same"),
+    numpy=_where, scalar=lambda c, t, x, y: c.conditional(x, t, y), kinds=("any", "same"),
     vjp=_select_vjp, group="internal",
 )  # fmt: skip
 

@@ -20,8 +20,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 #: operators whose scalar spelling is no name
 OTHERS: dict[str, Callable[..., Any]] = {
     "select": lambda c, x, y: x if c else y,
-    "maximum": lambda *xs: _fold(scalars._maximum, xs),  # type: ignore[no-untyped-call]
-    "minimum": lambda *xs: _fold(scalars._minimum, xs),  # type: ignore[no-untyped-call]
+    "maximum": lambda *xs: _fold(scalars._maximum, xs),
+    "minimum": lambda *xs: _fold(scalars._minimum, xs),
 }
 CASTS: dict[str, Callable[..., Any]] = {"real": float, "int": int, "bool": bool}
 

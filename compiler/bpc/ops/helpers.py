@@ -14,7 +14,24 @@ def _sum(x, axis=None, keepdims=False):
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
-    return total * (total.size / x.size)
+    return total / (x.size / max(total.size, 1))
+
+
+def _centred(x, axis=None):
+    """x minus its mean, twice: then equal entries give 0 exactly, and no digits are lost."""
+    x = x - _mean(x, axis, True)
+    return x - _mean(x, axis, True)
+
+
+def _var(x, axis=None, keepdims=False):
+    """The mean square of what deviates from the mean."""
+    x = _centred(x, axis)
+    return _mean(x * x, axis, keepdims)
+
+
+def _std(x, axis=None, keepdims=False):
+    """The square root of the variance."""
+    return np.sqrt(_var(x, axis, keepdims))
 
 
 def _norm(x, axis=None, keepdims=False):
@@ -24,9 +41,9 @@ def _norm(x, axis=None, keepdims=False):
 
 def _logsumexp(x, axis=None, keepdims=False):
     """log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
-    top = x.max(axis, keepdims=True)
+    top = x.max(axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0.0)
-    total = np.exp(x - top).sum(axis, keepdims=True)
+    total = _sum(np.exp(x - top), axis, True)
     empty = total == 0.0
     result = np.where(empty, -np.inf, np.log(np.where(empty, 1.0, total)) + top)
     return result if keepdims else result.squeeze(axis)
@@ -34,14 +51,14 @@ def _logsumexp(x, axis=None, keepdims=False):
 
 def _softmax(x, axis=-1):
     """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
+    e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
+    return e / _sum(e, axis, True)
 
 
 def _log_softmax(x, axis=-1):
     """x - log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
-    z = x - x.max(axis, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis, keepdims=True))
+    z = x - x.max(axis, keepdims=True, initial=-np.inf)
+    return z - np.log(_sum(np.exp(z), axis, True))
 
 
 def _sigmoid(x):
@@ -67,7 +84,7 @@ def _prod_others(x, axis):
     before, after = np.ones_like(x), np.ones_like(x)
     np.cumprod(x[:-1], 0, out=before[1:])
     np.cumprod(x[:0:-1], 0, out=after[-2::-1])
-    return np.moveaxis(before * after, 0, axis)
+    return np.moveaxis(before * after, 0, axis).copy()
 
 
 def _unslice(x, shape, index):
@@ -79,9 +96,10 @@ def _unslice(x, shape, index):
 
 def _scatter(x, shape, index):
     """Zeros of a shape, to which x is added where the index arrays point."""
-    whole = np.zeros(shape, x.dtype)
+    exact = x.size > 4096 and x.dtype == np.float32
+    whole = np.zeros(shape, np.float64 if exact else x.dtype)
     np.add.at(whole, index, x)
-    return whole
+    return whole.astype(x.dtype, copy=False)
 
 
 def _one_hot(label, classes, dtype):

@@ -32,7 +32,7 @@ def _matmul(m: Builder, a: Value, b: Value) -> Expr:
         a = m.broadcast_to(a, (*batch, *a.shape[-2:]))
         b = m.broadcast_to(b, (*batch, *b.shape[-2:]))
         result: Expr = m.emit("matmul", a, b)
-        return m.squeeze(result, axes=(result.type.rank - 2,)) if row else result  # type: ignore[no-any-return]
+        return m.squeeze(result, axes=(result.type.rank - 2,)) if row else result
     result = m.emit("matmul", a, b)
     return result
 
@@ -47,8 +47,7 @@ def swap(m: Builder, x: Expr) -> Expr:
     """The last two axes swapped."""
     rank = x.type.rank
     order = (*range(rank - 2), rank - 1, rank - 2)
-    result: Expr = m.emit("transpose", x, order=order)
-    return result
+    return m.emit("transpose", x, order=order)
 
 
 def _rows(m: Builder, x: Expr, columns: int) -> Expr:
@@ -57,8 +56,7 @@ def _rows(m: Builder, x: Expr, columns: int) -> Expr:
         return x
     lead = x.shape[: x.type.rank - columns]
     shape = (Axis(product(a.size for a in lead)), *x.shape[x.type.rank - columns :])
-    result: Expr = m.emit("reshape", x, shape=shape)
-    return result
+    return m.emit("reshape", x, shape=shape)
 
 
 def _matmul_vjp(m: Builder, g: Expr, out: Expr, a: Expr, b: Expr) -> Sequence[Any]:
@@ -127,8 +125,7 @@ array(
 def _outer(m: Builder, a: Value, b: Value) -> Expr:
     if a.type.rank != 1 or b.type.rank != 1:
         raise Problem("BP209", left=show(a.shape), right=show(b.shape), help="outer takes vectors")
-    product: Expr = m.expand(a, axes=(1,)) * m.expand(b, axes=(0,))
-    return product
+    return m.expand(a, axes=(1,)) * m.expand(b, axes=(0,))
 
 
 array(
@@ -144,8 +141,7 @@ def _trace(m: Builder, x: Value) -> Expr:
     diagonal = m.diag(x) if x.type.rank >= 2 else None
     if diagonal is None:
         raise Problem("BP208", name="trace", shape=show(x.shape))
-    result: Expr = m.emit("sum", m.real(diagonal), axes=(diagonal.type.rank - 1,), keep=False)
-    return result
+    return m.emit("sum", m.real(diagonal), axes=(diagonal.type.rank - 1,), keep=False)
 
 
 array(
@@ -167,7 +163,8 @@ def _einsum(m: Builder, spec: Static, *xs: Value) -> Expr:
     if not isinstance(spec, str):
         raise bad("the first argument is its text, as in `einsum(\"ij,jk->ik\", a, b)`")
     text = spec.replace(" ", "")
-    if not all(c.isalpha() or c in ",->" for c in text) or text.count("->") > 1:
+    letters = text.replace("->", "", 1).replace(",", "")
+    if not (letters.isascii() and (letters.isalpha() or not letters)):
         raise bad("only letters, commas and one `->` may stand in it")
     left, arrow, right = text.partition("->")
     operands = tuple(left.split(","))
@@ -188,8 +185,22 @@ def _einsum(m: Builder, spec: Static, *xs: Value) -> Expr:
 
 
 def _contract(m: Builder, xs: list[Expr], operands: tuple[str, ...], result: str) -> Expr:
-    value: Expr = m.emit("einsum", *xs, operands=operands, result=result)
-    return value
+    """The einsum; of one operand without diagonals it is a sum and a transpose."""
+    letters = operands[0]
+    if len(xs) > 1 or len(set(letters)) < len(letters):
+        return m.emit("einsum", *xs, operands=operands, result=result)
+    gone = tuple(i for i, c in enumerate(letters) if c not in result)
+    value = m.emit("sum", xs[0], axes=gone, keep=False) if gone else xs[0]
+    rest = [c for c in letters if c in result]
+    order = tuple(rest.index(c) for c in result)
+    return m.emit("transpose", value, order=order) if order != tuple(range(len(order))) else value
+
+
+def _einsum_spelling(c: Any, *xs: Any, operands: tuple[str, ...], result: str) -> Any:
+    """A diagonal is a view in NumPy; here it gets memory of its own."""
+    code = c.einsum(xs, operands, result)
+    view = len(xs) == 1 and set(result) == set(operands[0])
+    return c.method(type(xs[0])(code, xs[0].type), "copy") if view else code
 
 
 def _einsum_type(*types: Type, operands: tuple[str, ...], result: str) -> tuple[Type]:
@@ -248,7 +259,7 @@ array(
     group="linear algebra",
     infer=_einsum_type,
     vjp=_einsum_vjp,
-    numpy=lambda c, *xs, operands, result: c.einsum(xs, operands, result),
+    numpy=_einsum_spelling,
     cases=(
         (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}),
         (((2, 3, 4), (4, 5), (3,)), {"spec": "bij,jk,i->bk"}),
@@ -256,5 +267,9 @@ array(
         (((3, 3),), {"spec": "ii"}),
         (((2, 3),), {"spec": "ij->j"}),
         (((2, 3),), {"spec": "ij->ji"}),
+        (((3, 2, 3),), {"spec": "iji->ij"}),
+        (((2, 3), (2, 3)), {"spec": "ij,ij"}),
+        (((3, 3), (3,)), {"spec": "ii,i->"}),
+        (((2, 3), (4,)), {"spec": "ij,k->ik"}),
     ),
 )

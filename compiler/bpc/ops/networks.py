@@ -8,32 +8,34 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
-from bpc.ops.roles import Bool, Integer, Real, Value
+from bpc.ops.roles import Bool, Factor, Integer, Real, Value
 from bpc.types import Type, show
 
 Call = Any
-_UNARY = ((((3, 4),), {}),)
+Cases = tuple[tuple[tuple[Any, ...], dict[str, Any]], ...]
+_UNARY: Cases = ((((3, 4),), {}), (((),), {}))
 
 
-def activation(name: str, doc: str, call: Call) -> None:
-    """Register an activation written with other operators."""
-    register(Op(name, "activations", doc, call=call, cases=_UNARY))
+def activation(name: str, doc: str, call: Call, options: dict[str, Any] | None = None) -> None:
+    """Register an activation written with other operators; tests use the options too."""
+    more: Cases = ((((3, 4),), options),) if options else ()
+    register(Op(name, "activations", doc, call=call, cases=(*_UNARY, *more)))
 
 
-def _elu(m: Builder, x: Value, alpha: Value = 1.0) -> Expr:
-    return m.select(x > 0, x, alpha * m.expm1(x))  # type: ignore[no-any-return]
+def _elu(m: Builder, x: Value, alpha: Factor = 1.0) -> Expr:
+    return m.select(x > 0, x, alpha * m.expm1(x))
 
 
-def _leaky(m: Builder, x: Value, slope: Value = 0.01) -> Expr:
-    return m.select(x > 0, x, slope * x)  # type: ignore[no-any-return]
+def _leaky(m: Builder, x: Value, slope: Factor = 0.01) -> Expr:
+    return m.select(x > 0, x, slope * x)
 
 
-def _celu(m: Builder, x: Value, alpha: Value = 1.0) -> Expr:
-    return m.select(x > 0, x, alpha * m.expm1(x / alpha))  # type: ignore[no-any-return]
+def _celu(m: Builder, x: Value, alpha: Factor = 1.0) -> Expr:
+    return m.select(x > 0, x, alpha * m.expm1(x / alpha))
 
 
 def _relu(m: Builder, x: Value) -> Expr:
-    return m.maximum(m.real(x), 0)  # type: ignore[no-any-return]
+    return m.maximum(m.real(x), 0)
 
 
 def _selu(m: Builder, x: Value) -> Expr:
@@ -41,35 +43,37 @@ def _selu(m: Builder, x: Value) -> Expr:
 
 
 def _softsign(m: Builder, x: Value) -> Expr:
-    return x / (1 + m.abs(x))  # type: ignore[no-any-return]
+    return x / (1 + m.abs(x))
 
 
 def _hard_sigmoid(m: Builder, x: Value) -> Expr:
-    return m.clip(x / 6 + 0.5, 0, 1)  # type: ignore[no-any-return]
+    return m.clip(x / 6 + 0.5, 0, 1)
 
 
 def _silu(m: Builder, x: Value) -> Expr:
-    return x * m.sigmoid(x)  # type: ignore[no-any-return]
+    return x * m.sigmoid(x)
 
 
 def _gelu(m: Builder, x: Value) -> Expr:
-    return 0.5 * x * m.erfc(x * -0.7071067811865476)  # type: ignore[no-any-return]
+    return 0.5 * x * m.erfc(x * -0.7071067811865476)
 
 
 def _gelu_tanh(m: Builder, x: Value) -> Expr:
     inner = 0.7978845608028654 * (x + 0.044715 * x**3)
-    return 0.5 * x * (1 + m.tanh(inner))  # type: ignore[no-any-return]
+    return 0.5 * x * (1 + m.tanh(inner))
 
 
 def _mish(m: Builder, x: Value) -> Expr:
-    return x * m.tanh(m.softplus(x))  # type: ignore[no-any-return]
+    return x * m.tanh(m.softplus(x))
 
 
 activation("relu", "max(x, 0); derivative 0 at 0.", _relu)
-activation("leaky_relu", "x where positive, slope * x elsewhere.", _leaky)
-activation("elu", "x where positive, alpha * (exp(x) - 1) elsewhere.", _elu)
+activation("leaky_relu", "x where positive, slope * x elsewhere.", _leaky, {"slope": 0.2})
+activation("elu", "x where positive, alpha * (exp(x) - 1) elsewhere.", _elu, {"alpha": 1.5})
 activation("selu", "elu scaled so that unit variance is kept (Klambauer et al. 2017).", _selu)
-activation("celu", "x where positive, alpha * (exp(x/alpha) - 1) elsewhere.", _celu)
+activation(
+    "celu", "x where positive, alpha * (exp(x/alpha) - 1) elsewhere.", _celu, {"alpha": 1.5}
+)
 activation("softsign", "x / (1 + |x|).", _softsign)
 activation("hard_sigmoid", "x/6 + 1/2 held in [0, 1].", _hard_sigmoid)
 activation("silu", "x * sigmoid(x).", _silu)
@@ -84,7 +88,7 @@ activation("mish", "x * tanh(softplus(x)).", _mish)
 def _where(m: Builder, condition: Bool, a: Value, b: Value) -> Expr:
     if condition.type.kind != "bool":
         raise Problem("BP214", name="where", kind=condition.type.kind)
-    return m.select(condition, a, b)  # type: ignore[no-any-return]
+    return m.select(condition, a, b)
 
 
 register(
@@ -93,6 +97,10 @@ register(
         "elementwise",
         "a where the condition holds, b elsewhere; the branch not taken contributes 0, never NaN.",
         call=_where,
+        cases=(
+            ((("bool", 3, 4), (3, 4), (3, 4)), {}),
+            ((("bool",), (), ()), {}),
+        ),
     )
 )
 
@@ -100,51 +108,73 @@ register(
 # Losses: prediction, then target; one value an example
 
 
-def loss(name: str, doc: str, call: Call, shapes: tuple[Any, ...]) -> None:
+_PAIR: Cases = ((((3, 4), (3, 4)), {}), (((), ()), {}))
+_ROWS: Cases = ((((2, 3), (2, 3)), {}), (((3,), (3,)), {}), (((2, 3), (3,)), {}))
+_WIDE = ((-3.0, 3.0), (-3.0, 3.0))
+
+
+def loss(
+    name: str,
+    doc: str,
+    call: Call,
+    cases: Cases = _PAIR,
+    domain: tuple[tuple[float, float], ...] = _WIDE,
+) -> None:
     """Register a loss written with other operators."""
-    register(Op(name, "losses", doc, call=call, cases=((shapes, {}),) if shapes else ()))
+    register(Op(name, "losses", doc, call=call, cases=cases, domain=domain))
+
+
+def _rows(name: str, *xs: Expr) -> None:
+    """What works along the last axis needs one."""
+    if not any(x.type.rank for x in xs):
+        raise Problem("BP206", name=name)
 
 
 def _squared_error(m: Builder, p: Value, t: Value) -> Expr:
-    return (p - t) ** 2  # type: ignore[no-any-return]
+    return (p - t) ** 2
 
 
 def _absolute_error(m: Builder, p: Value, t: Value) -> Expr:
-    return m.abs(p - t)  # type: ignore[no-any-return]
+    return m.abs(p - t)
 
 
-def _huber(m: Builder, p: Value, t: Value, delta: Value = 1.0) -> Expr:
+def _huber(m: Builder, p: Value, t: Value, delta: Factor = 1.0) -> Expr:
     d = p - t
     size = m.abs(d)
-    return m.select(size <= delta, 0.5 * d**2, delta * (size - 0.5 * delta))  # type: ignore[no-any-return]
+    return m.select(size <= delta, 0.5 * d**2, delta * (size - 0.5 * delta))
 
 
 def _hinge(m: Builder, score: Value, sign: Value) -> Expr:
-    return m.maximum(1 - m.real(score) * sign, 0)  # type: ignore[no-any-return]
+    return m.maximum(1 - m.real(score) * sign, 0)
 
 
 def _kl_div(m: Builder, p: Value, q: Value) -> Expr:
+    _rows("kl_div", p, q)
     terms = m.xlogy(p, p / q)
-    result: Expr = m.emit("sum", terms, axes=(terms.type.rank - 1,), keep=False)
-    return result
+    return m.emit("sum", terms, axes=(terms.type.rank - 1,), keep=False)
 
 
 def _cosine(m: Builder, a: Value, b: Value) -> Expr:
-    last = (a.type.rank - 1,)
-    dot = m.emit("sum", m.real(a * b), axes=last, keep=False)
-    lengths = [
-        m.maximum(m.emit("norm", m.real(x), axes=(x.type.rank - 1,), keep=False), 1e-8)
-        for x in (a, b)
-    ]
-    return dot / (lengths[0] * lengths[1])  # type: ignore[no-any-return]
+    _rows("cosine_similarity", a, b)
+    products = m.real(a * b)
+    dot = m.emit("sum", products, axes=(products.type.rank - 1,), keep=False)
+    lengths = []
+    for x in (a, b):
+        wide = x if x.shape[-1:] == products.shape[-1:] else m.broadcast_to(x, products.shape)
+        norm = m.emit("norm", m.real(wide), axes=(wide.type.rank - 1,), keep=False)
+        lengths.append(m.maximum(norm, 1e-8))
+    return dot / (lengths[0] * lengths[1])
 
 
-loss("squared_error", "(p - t)^2.", _squared_error, ((3,), (3,)))
-loss("absolute_error", "|p - t|; derivative 0 where they are equal.", _absolute_error, ((3,), (3,)))
-loss("huber", "Quadratic to delta, linear beyond.", _huber, ((3,), (3,)))
-loss("hinge", "max(0, 1 - score * sign).", _hinge, ((3,), (3,)))
-loss("kl_div", "p * log(p / q) summed over the last axis, 0 where p is 0.", _kl_div, ())
-loss("cosine_similarity", "Cosine of the angle over the last axis.", _cosine, ((2, 3), (2, 3)))
+loss("squared_error", "(p - t)^2.", _squared_error)
+loss("absolute_error", "|p - t|; derivative 0 where they are equal.", _absolute_error)
+loss("huber", "Quadratic to delta, linear beyond.", _huber, (*_PAIR, (_PAIR[0][0], {"delta": 0.4})))
+loss("hinge", "max(0, 1 - score * sign).", _hinge)
+loss(
+    "kl_div", "p * log(p / q) summed over the last axis, 0 where p is 0.", _kl_div, _ROWS,
+    ((0.1, 1.0), (0.1, 1.0)),
+)  # fmt: skip
+loss("cosine_similarity", "Cosine of the angle over the last axis.", _cosine, _ROWS)
 
 
 def _check_labels(name: str, scores: Expr, label: Expr) -> None:
@@ -164,10 +194,9 @@ def _cross_entropy(
     m: Builder, logits: Value, label: Value, smoothing: Real = 0.0, ignore: Integer = -1
 ) -> Expr:
     _check_labels("cross_entropy", logits, label)
-    result: Expr = m.emit(
+    return m.emit(
         "cross_entropy", m.real(logits), label, smoothing=float(smoothing), ignore=ignore
     )
-    return result
 
 
 def _cross_entropy_vjp(
@@ -197,14 +226,20 @@ register(
             "_cross_entropy", x, label, *c.nonzero("smoothing", smoothing),
             *(() if ignore == -1 else (c.keyword("ignore", ignore),)),
         ),
+        cases=(
+            (((3, 4), ("int<4", 3)), {}),
+            (((4,), ("int<4",)), {}),
+            (((2, 3, 4), ("int<4", 2, 3)), {"smoothing": 0.1}),
+            (((5, 4), ("int<4", 5)), {"smoothing": 0.2, "ignore": 1}),
+            (((5, 3), ("int<3", 5)), {"ignore": 2}),
+        ),
     )
 )  # fmt: skip
 
 
 def _nll(m: Builder, log_p: Value, label: Value) -> Expr:
     _check_labels("nll", log_p, label)
-    result: Expr = m.emit("nll", m.real(log_p), label)
-    return result
+    return m.emit("nll", m.real(log_p), label)
 
 
 register(
@@ -221,6 +256,7 @@ register(
             None,
         ),
         numpy="_nll",
+        cases=((((3, 4), ("int<4", 3)), {}), (((2, 3, 4), ("int<4", 2, 3)), {})),
     )
 )
 

@@ -51,8 +51,7 @@ def _call(name: str, kind: str | None = "real") -> Callable[..., Any]:
             raise Problem("BP214", name=name, kind=x.type.kind)
         if not x.type.rank and name in ("sum", "mean", "max", "min", "logsumexp"):
             return x
-        result: Expr = m.emit(name, x, axes=axis, keep=keep)
-        return result
+        return m.emit(name, x, axes=axis, keep=keep)
 
     return call
 
@@ -120,7 +119,7 @@ def _choice(name: str, binary: str) -> Callable[..., Any]:
         if len(xs) > 1:
             return m.elementwise(binary, *xs)
         x = m.real(xs[0]) if xs[0].type.kind == "bool" else xs[0]
-        return m.emit(name, x, axes=axis, keep=keep) if x.type.rank else x  # type: ignore[no-any-return]
+        return m.emit(name, x, axes=axis, keep=keep) if x.type.rank else x
 
     return call
 
@@ -136,15 +135,21 @@ for _name, _binary, _word in (("max", "maximum", "Largest"), ("min", "minimum", 
     )
 
 
-def _spread(m: Builder, x: Expr, axes: tuple[int, ...]) -> Expr:
-    """X minus its mean."""
-    deviation: Expr = x - m.emit("mean", x, axes=axes, keep=True)
-    return deviation
+register(
+    Op(
+        "centred",
+        "internal",
+        "The entries minus their mean; exactly 0 where all are equal.",
+        infer=lambda t, axes: (t,),
+        vjp=lambda m, g, out, x, axes: (m.emit("centred", g, axes=axes),),
+        numpy=lambda c, x, axes: c.reduce("_centred", x, axes, False),
+    )
+)
 
 
 def _variance(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
     n = m.real(counted(x.type, axes))
-    return (kept(m, g * (2.0 / n), axes, keep, x) * _spread(m, x, axes),)
+    return (kept(m, g * (2.0 / n), axes, keep, x) * m.emit("centred", x, axes=axes),)
 
 
 def _deviation(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
@@ -152,16 +157,16 @@ def _deviation(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -
     n = m.real(counted(x.type, axes))
     flat = out.eq(0)
     slope = m.select(flat, 0, g / (n * m.select(flat, 1, out)))
-    return (kept(m, slope, axes, keep, x) * _spread(m, x, axes),)
+    return (kept(m, slope, axes, keep, x) * m.emit("centred", x, axes=axes),)
 
 
 reduction(
-    "var", "Variance, divided by n, in two passes.", ".var", _variance, requires=nonempty("var")
+    "var", "Variance, divided by n, in two passes.", "_var", _variance, requires=nonempty("var")
 )
 reduction(
     "std",
     "Standard deviation, divided by n; derivative 0 where all entries are equal.",
-    ".std",
+    "_std",
     _deviation,
     requires=nonempty("std"),
 )
@@ -227,8 +232,7 @@ def _arg(name: str) -> Callable[..., Any]:
     def call(m: Builder, x: Value, axis: Axis = None) -> Expr:
         if axis is None:
             x, axis = m.reshape(x, shape=(x.type.count,)), 0
-        result: Expr = m.emit(name, x, axis=axis)
-        return result
+        return m.emit(name, x, axis=axis)
 
     return call
 
@@ -246,8 +250,7 @@ for _name, _word in (("argmax", "largest"), ("argmin", "smallest")):
 
 
 def _cumsum(m: Builder, x: Value, axis: Axis) -> Expr:
-    result: Expr = m.emit("cumsum", m.real(x) if x.type.kind == "bool" else x, axis=axis)
-    return result
+    return m.emit("cumsum", m.real(x) if x.type.kind == "bool" else x, axis=axis)
 
 
 along(
@@ -264,8 +267,7 @@ def _prod(m: Builder, x: Value, axis: Axes = None, keep: Flag = False) -> Expr:
     x = m.real(x)
     for i in sorted(axis, reverse=True):
         x = m.emit("prod", x, axis=i)
-    result: Expr = m.expand(x, axes=axis) if keep and axis else x
-    return result
+    return m.expand(x, axes=axis) if keep and axis else x
 
 
 register(
@@ -315,13 +317,11 @@ along(
 
 
 def _softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr:
-    result: Expr = m.emit("softmax", m.real(x), axis=axis)
-    return result
+    return m.emit("softmax", m.real(x), axis=axis)
 
 
 def _log_softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr:
-    result: Expr = m.emit("log_softmax", m.real(x), axis=axis)
-    return result
+    return m.emit("log_softmax", m.real(x), axis=axis)
 
 
 along(

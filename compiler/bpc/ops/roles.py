@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-Value = Any  # an array or a number: becomes an Expr
-Bool = Any  # a bool array
+from bpc.ops.build import Expr
+from bpc.types import Axis as AxisType
+from bpc.types import Size
+
+Value = Expr  # an array or a number: becomes an Expr
+Factor = Expr | float  # the same, where it need not be given
+Bool = Expr  # a bool array
 Axis = Any  # one axis of the first value: an int from 0
 NewAxis = Any  # one axis of the result, which has one more than the first value
 Axes = Any  # a tuple of axes of the first value, None: all

@@ -12,6 +12,8 @@ a reduction if the result is, and so on. (The "double where", as users of framew
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
 from bpc.types import Shape
@@ -144,7 +146,8 @@ def _travel(m: Builder, equation: Equation, position: int, condition: Expr) -> E
     shape: Shape = equation.args[position].type.shape
     if not condition.shape or OPS[equation.op].elementwise:
         return m.broadcast_to(condition, shape) if OPS[equation.op].elementwise else condition
-    return _TRAVEL[equation.op](m, equation, condition, shape)
+    travel: Callable[..., Expr] = _TRAVEL[equation.op]
+    return travel(m, equation, condition, shape)
 
 
 def _broadcast(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
@@ -153,32 +156,28 @@ def _broadcast(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
         i for i in range(c.type.rank) if i < lead or shape[i - lead].size != c.shape[i].size
     )
     result: Expr = m.emit("any", c, axes=axes, keep=False)
-    return result if result.shape == shape else m.emit("reshape", result, shape=shape)  # type: ignore[no-any-return]
+    return result if result.shape == shape else m.emit("reshape", result, shape=shape)
 
 
 def _reshape(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    result: Expr = m.emit("reshape", c, shape=shape)
-    return result
+    return m.emit("reshape", c, shape=shape)
 
 
 def _transpose(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     order = dict(e.attrs)["order"]
     inverse = tuple(sorted(range(len(order)), key=lambda i: order[i]))
-    result: Expr = m.emit("transpose", c, order=inverse)
-    return result
+    return m.emit("transpose", c, order=inverse)
 
 
 def _slice(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    result: Expr = m.emit("unslice", c, shape=shape, items=dict(e.attrs)["items"])
-    return result
+    return m.emit("unslice", c, shape=shape, items=dict(e.attrs)["items"])
 
 
 def _gather(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     hits = m.cast(c, kind="real")
     ids = [m.expr(0) if isinstance(a, Literal) else Expr(m, a) for a in e.args[1:]]
     count = m.emit("scatter", hits, *ids, shape=shape, axis=dict(e.attrs)["axis"])
-    result: Expr = count > 0
-    return result
+    return count > 0
 
 
 def _reduce(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:

@@ -166,8 +166,7 @@ def _pow(view: View, e: Equation) -> Found:
     if exponent == 0:
         return Literal(1.0, e.out.type)
     if exponent == 0.5:
-        result: Expr = view.m.sqrt(x)
-        return result
+        return view.m.sqrt(x)
     return 1.0 / x if exponent == -1 else None
 
 
@@ -178,8 +177,7 @@ def _select(view: View, e: Equation) -> Found:
     if x == y:
         return x
     if number(x) == 1 and number(y) == 0 and e.out.type.kind == "real":
-        result: Expr = view.m.cast(view.expr(c), kind="real")
-        return result
+        return view.m.cast(view.expr(c), kind="real")
     return None
 
 
@@ -214,8 +212,7 @@ def _reshape(view: View, e: Equation) -> Found:
     for op in ("reshape", "expand_dims"):
         inner = view.arg(x, op)
         if inner is not None:
-            result: Expr = view.m.emit("reshape", view.expr(inner), shape=e.out.type.shape)
-            return result
+            return view.m.emit("reshape", view.expr(inner), shape=e.out.type.shape)
     return None
 
 
@@ -230,8 +227,7 @@ def _transpose(view: View, e: Equation) -> Found:
     joint = tuple(first[i] for i in order)
     if joint == tuple(range(len(order))):
         return inner.args[0]
-    result: Expr = view.m.emit("transpose", view.expr(inner.args[0]), order=joint)
-    return result
+    return view.m.emit("transpose", view.expr(inner.args[0]), order=joint)
 
 
 def _reduce(view: View, e: Equation) -> Found:

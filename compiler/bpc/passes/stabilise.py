@@ -52,10 +52,8 @@ def _as_log(view: View, atom: Atom) -> Expr | None:
 def _log_add(view: View, x: Expr, y: Expr) -> Expr:
     for one, other in ((x, y), (y, x)):
         if one.number == 0:
-            softplus: Expr = view.m.softplus(other)
-            return softplus
-    result: Expr = view.m.logaddexp(x, y)
-    return result
+            return view.m.softplus(other)
+    return view.m.logaddexp(x, y)
 
 
 def _log(view: View, e: Equation) -> Found:
@@ -68,25 +66,23 @@ def _log(view: View, e: Equation) -> Found:
     if total is not None:
         inner = _as_log(view, total.args[0])
         if inner is not None:
-            result: Expr = m.emit("logsumexp", inner, **dict(total.attrs))
-            return result
+            return m.emit("logsumexp", inner, **dict(total.attrs))
     inside = view.arg(x, "sigmoid")
     if inside is not None:
-        return -m.softplus(-view.expr(inside))  # type: ignore[no-any-return]
+        return -m.softplus(-view.expr(inside))
     rest = view.definition(x, "sub")
     if rest is not None and number(rest.args[0]) == 1:
         inside = view.arg(rest.args[1], "sigmoid")
         if inside is not None:
-            return -m.softplus(view.expr(inside))  # type: ignore[no-any-return]
-        return m.log1p(-view.expr(rest.args[1]))  # type: ignore[no-any-return]
+            return -m.softplus(view.expr(inside))
+        return m.log1p(-view.expr(rest.args[1]))
     soft = view.definition(x, "softmax")
     if soft is not None:
-        log_soft: Expr = m.emit("log_softmax", view.expr(soft.args[0]), **dict(soft.attrs))
-        return log_soft
+        return m.emit("log_softmax", view.expr(soft.args[0]), **dict(soft.attrs))
     plus = view.definition(x, "add")
     for i in (0, 1) if plus is not None else ():
         if plus is not None and number(plus.args[i]) == 1:
-            return m.log1p(view.expr(plus.args[1 - i]))  # type: ignore[no-any-return]
+            return m.log1p(view.expr(plus.args[1 - i]))
     return None
 
 
@@ -105,9 +101,9 @@ def _div(view: View, e: Equation) -> Found:
             exponent = view.arg(other, "exp")
             if number(one) == 1 and exponent is not None:
                 if number(above) == 1:
-                    return m.sigmoid(-view.expr(exponent))  # type: ignore[no-any-return]
+                    return m.sigmoid(-view.expr(exponent))
                 if view.arg(above, "exp") is exponent:
-                    return m.sigmoid(view.expr(exponent))  # type: ignore[no-any-return]
+                    return m.sigmoid(view.expr(exponent))
     return _softmax(view, above, below)
 
 
@@ -124,15 +120,13 @@ def _softmax(view: View, above: Atom, below: Atom) -> Found:
     rows = attrs["keep"] or inner is not None or exponent.type.rank == 1
     if len(attrs["axes"]) != 1 or not rows:
         return None
-    result: Expr = view.m.emit("softmax", view.expr(exponent), axis=attrs["axes"][0])
-    return result
+    return view.m.emit("softmax", view.expr(exponent), axis=attrs["axes"][0])
 
 
 def _sub(view: View, e: Equation) -> Found:
     exponent = view.arg(e.args[0], "exp")
     if exponent is not None and number(e.args[1]) == 1:
-        result: Expr = view.m.expm1(view.expr(exponent))
-        return result
+        return view.m.expm1(view.expr(exponent))
     return None
 
 
@@ -151,22 +145,20 @@ def _sqrt(view: View, e: Equation) -> Found:
     x, m = e.args[0], view.m
     inner = _square(view, x)
     if inner is not None:
-        return m.abs(view.expr(inner))  # type: ignore[no-any-return]
+        return m.abs(view.expr(inner))
     total = view.definition(x, "sum")
     if total is not None:
         inner = _square(view, total.args[0])
         if inner is not None:
-            result: Expr = m.emit("norm", view.expr(inner), **dict(total.attrs))
-            return result
+            return m.emit("norm", view.expr(inner), **dict(total.attrs))
     dot = view.definition(x, "matmul")
     if dot is not None and dot.args[0] is dot.args[1] and dot.args[0].type.rank == 1:
-        length: Expr = m.emit("norm", view.expr(dot.args[0]), axes=(0,), keep=False)
-        return length
+        return m.emit("norm", view.expr(dot.args[0]), axes=(0,), keep=False)
     plus = view.definition(x, "add")
     if plus is not None:
         a, b = (_square(view, arg) for arg in plus.args)
         if a is not None and b is not None:
-            return m.hypot(view.expr(a), view.expr(b))  # type: ignore[no-any-return]
+            return m.hypot(view.expr(a), view.expr(b))
     return None
 
 

@@ -1,0 +1,82 @@
+"""What people read: messages on stderr, tables on stdout. Colour on terminals alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import IO, Any
+
+import click
+
+from bpc.diagnostics import Diagnostic
+from bpc.source import Source, Span
+
+
+def say(message: str) -> None:
+    """One line of bpc's own on stderr."""
+    click.echo(f"bpc: {message}", err=True)
+
+
+def report(diagnostics: Iterable[Diagnostic]) -> None:
+    """Diagnostics on stderr."""
+    for diagnostic in diagnostics:
+        click.echo(paint(diagnostic) if coloured(sys.stderr) else diagnostic.render(), err=True)
+
+
+def coloured(stream: IO[Any]) -> bool:
+    """Whether the stream is a terminal that shows colour, and nobody objects."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream is not None and stream.isatty()
+
+
+def paint(diagnostic: Diagnostic) -> str:
+    """The diagnostic's text with colours: code and carets red, the word `help:` green."""
+    from rich.style import Style
+
+    head, line, carets, *rest = diagnostic.render().split("\n")
+    place = len(head) - len(f"error[{diagnostic.code}]: {diagnostic.message}")
+    end = place + len(f"error[{diagnostic.code}]:")
+    red, green = Style.parse("bold red"), Style.parse("green")
+    rows = [
+        head[:place] + red.render(head[place:end]) + Style.parse("bold").render(head[end:]),
+        line,
+        carets.replace("^" * carets.count("^"), red.render("^" * carets.count("^"))),
+    ]
+    for row in rest:
+        rows.append(green.render("help:") + row[5:] if row.startswith("help:") else row)
+    return "\n".join(rows)
+
+
+def renamed(diagnostics: Iterable[Diagnostic], name: str) -> tuple[Diagnostic, ...]:
+    """The same diagnostics with another name for the file."""
+    sources: dict[Source, Source] = {}
+
+    def move(span: Span) -> Span:
+        source = sources.setdefault(span.source, Source(name, span.source.text))
+        return Span(source, span.start, span.end)
+
+    return tuple(
+        replace(d, span=move(d.span), calls=tuple(map(move, d.calls))) for d in diagnostics
+    )
+
+
+def table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> None:
+    """Columns on stdout; on a terminal the last one wraps."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    colour = coloured(sys.stdout)
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(file=sys.stdout, width=width, no_color=not colour, highlight=False)
+    grid = Table(box=None, show_header=bool(heading), pad_edge=False)
+    for i in range(len(heading or rows[0])):
+        grid.add_column(Text(heading[i]) if heading else "")
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    with console.capture() as capture:
+        console.print(grid)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()), color=colour)

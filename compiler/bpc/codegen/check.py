@@ -1,0 +1,204 @@
+"""The last look at an output before it is written: nothing in it but what bpc writes.
+
+A model's names and numbers become Python text; whatever they are, the text must hold only the
+statements, modules, attributes and builtins listed here.
+
+    J = np.exp(x)                 fine
+    J = __import__("os")          OutputError: line 9: the name __import__ is not defined
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+
+class OutputError(Exception):
+    """The generated text holds what bpc never writes: a bug in bpc."""
+
+
+IMPORTS = {"import math", "import numpy as np", "from scipy import special"}
+_BUILTINS = (
+    "abs all any bool complex dict enumerate filter float frozenset hasattr int isinstance len list "
+    "map max min next pow range reversed round set slice sorted str sum tuple type zip "
+    "ArithmeticError IndexError KeyError OverflowError TypeError ValueError ZeroDivisionError"
+)
+BUILTINS = frozenset(_BUILTINS.split())
+# What may follow a dot: NumPy's and SciPy's functions on numbers, methods of plain values.
+_ATTRIBUTES = """
+    abs absolute acos acosh add all allclose amax amin any append arange arccos arccosh arcsin arcsinh
+    arctan arctan2 arctanh argmax argmin argpartition argsort argwhere array array_equal
+    ascontiguousarray asarray asin asinh astype at atan atan2 atanh atleast_1d atleast_2d average base
+    bincount bitwise_and bitwise_or bitwise_xor block bool bool_ broadcast_arrays broadcast_shapes
+    broadcast_to byteswap c_ cbrt ceil cholesky choice choose clip column_stack comb complex128
+    complex64 compress concat concatenate conj conjugate contiguous convolve copy copysign copyto
+    correlate cos cosh count count_nonzero cov cross cummax cumprod cumsum deg2rad default_rng
+    degrees delete det diag diag_indices diagflat diagonal diff digamma digitize dist divide divmod
+    dot double dsplit dstack dtype dtypes e eigh einsum einsum_path empty empty_like endswith epsilon
+    equal erf erfc erfcinv erfcx erfinv errstate euler_gamma exp exp2 expand_dims expit expm1 extend
+    extract eye fabs factorial fft fill fill_diagonal finfo flags flat flatnonzero flatten flip fliplr
+    flipud float16 float32 float64 float_power floating floor floor_divide fmax fmin fmod
+    frexp fromiter fromkeys fsum full full_like gamma gammaincc gammaln gcd get greater greater_equal
+    hsplit hstack hypot identity iinfo imag index indices inf inner insert int16 int32 int64 int8
+    integer integers intersect1d intp inv invert isclose isdigit isdisjoint isfinite isinf isnan
+    isscalar issubdtype issubset item items itemsize ix_ join kaiser keys kind kron ldexp less
+    less_equal lgamma linalg linspace log log10 log1p log2 log_expit log_ndtr log_softmax logaddexp
+    logaddexp2 longdouble logical_and logical_not logical_or logical_xor logspace logsumexp lower lstsq lstrip
+    mask_indices matmul matrix_transpose max maximum mean median meshgrid mgrid min minimum mod modf
+    moveaxis multi_dot multigammaln multiply name nan nan_to_num nanmax nanmin nansum nbytes ndarray
+    ndim ndindex ndtr ndtri negative newaxis newbyteorder nextafter nonzero norm normal normalize
+    not_equal number object_ ogrid ones ones_like outer owndata pad partition partitioned perm
+    permutation permuted pi pinv polygamma pop pos positive pow power prod ptp put put_along_axis
+    putmask qr r_ rad2deg radians random ravel ravel_multi_index real reciprocal reduce reduceat
+    remainder removeprefix removesuffix repeat replace reshape resize result_type reverse rint roll
+    rollaxis rot90 round row_stack rpartition rsplit rstrip s_ scalar searchsorted select setdefault
+    setdiff1d shape shuffle sign signbit signedinteger sin sinc sinh size slogdet softmax solve sort
+    spacing spherical_jn split sqrt square squeeze stack standard_normal startswith std strides strip
+    subtract sum svd swapaxes take take_along_axis tan tanh tau tensordot tile title tiny tolist trace
+    trapezoid transpose tri tril tril_indices triu triu_indices true_divide trunc ufunc uint16 uint32
+    uint64 uint8 ulp uniform unique unravel_index unsignedinteger update upper values vander var vdot
+    view vsplit vstack where writeable xlog1py xlogy zeros zeros_like zeta zfill T
+"""
+ATTRIBUTES = frozenset(_ATTRIBUTES.split())
+_STATEMENTS = (
+    "Assert Assign AugAssign Break Continue ExceptHandler Expr For FunctionDef If Pass Raise "
+    "Return Try While With withitem"
+)
+_EXPRESSIONS = (
+    "Attribute BinOp BoolOp Call Compare Constant Dict DictComp FormattedValue GeneratorExp IfExp "
+    "JoinedStr Lambda List ListComp Name NamedExpr Set SetComp Slice Starred Subscript Tuple UnaryOp "
+    "arg arguments comprehension keyword"
+)
+NODES = frozenset(getattr(ast, name) for name in f"{_STATEMENTS} {_EXPRESSIONS}".split())
+SYMBOLS = frozenset(
+    symbol
+    for family in (ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context)
+    for symbol in family.__subclasses__()
+)
+#: where a statement of a function's body seems to begin, on a line of its own
+STATEMENT = re.compile(r"\n(?=    (?!else|elif|except|finally)[^\s)\]}#])")
+AT_ONCE = 500  # lines parsed in one go: the whole tree of a large kernel takes a gigabyte
+
+
+def check_output(text: str) -> None:
+    """Nothing, or OutputError where the text is no Python or holds anything not listed above."""
+    collecting = gc.isenabled()
+    gc.disable()  # trees have no cycles, and parsing is three times as fast without
+    try:
+        _check(text)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _check(text: str) -> None:
+    head, *functions = re.split(r"^(?=def )", text, flags=re.MULTILINE)
+    module = _Scope()
+    for node in _parse(head, 0).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if ast.unparse(node) not in IMPORTS:
+                raise OutputError(f"line {node.lineno}: {ast.unparse(node)}")
+            module.stores.update(alias.asname or alias.name for alias in node.names)
+        else:
+            module.walk(node)
+    before = head.count("\n")
+    scopes = [module]
+    for function in functions:
+        scope = _Scope()
+        for part, scope.before in _parts(function, before):
+            for node in _parse(part, scope.before).body:
+                scope.walk(node)
+        before += function.count("\n")
+        module.stores.add(function[4 : function.index("(")])
+        scopes.append(scope)
+    for scope in scopes:
+        for name, line in scope.loads.items():
+            if name not in scope.stores and name not in module.stores and name not in BUILTINS:
+                raise OutputError(f"line {line}: the name {name} is not defined")
+
+
+def _parts(function: str, before: int) -> Iterator[tuple[str, int]]:
+    """A function in parts of some hundred lines, each with the number of lines before it.
+
+    They are cut between statements of the body, as it seems; that each part parses by itself shows
+    that no statement or text was cut in two.
+    """
+    start, heading = 0, ""
+    for count, match in enumerate(STATEMENT.finditer(function), 1):
+        if count % AT_ONCE == 0:
+            yield heading + function[start : match.end()], before - bool(heading)
+            before += function.count("\n", start, match.end())
+            start, heading = match.end(), "def _():\n"
+    yield heading + function[start:], before - bool(heading)
+
+
+def _parse(text: str, before: int) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        raise OutputError(f"after line {before}: {error}") from None
+
+
+class _Scope:
+    """What is defined and read in one function, or in the module outside of functions."""
+
+    def __init__(self) -> None:
+        self.before = 0
+        self.stores: set[str] = set()
+        self.loads: dict[str, int] = {}
+
+    def walk(self, root: ast.AST) -> None:
+        """Take in a statement; OutputError where it holds anything that is not listed."""
+        stores, loads = self.stores, self.loads
+        waiting: list[Any] = [root]
+        while waiting:
+            node = waiting.pop()
+            kind = node.__class__
+            if kind is ast.Constant or kind in SYMBOLS:
+                continue
+            if kind is ast.Name:
+                if node.ctx.__class__ is ast.Load:
+                    loads.setdefault(node.id, node.lineno + self.before)
+                else:
+                    stores.add(node.id)
+                continue
+            if kind is ast.Attribute:
+                if node.attr not in ATTRIBUTES:
+                    self._refuse(node)
+                waiting.append(node.value)
+                continue
+            if kind not in NODES:
+                self._refuse(node)
+            if kind is ast.arg:
+                stores.add(node.arg)
+            elif kind is ast.ExceptHandler and node.name:
+                stores.add(node.name)
+            elif kind is ast.FunctionDef and node.decorator_list:
+                self._refuse(node)
+            elif kind is ast.Call and _is_getattr(node):
+                waiting += node.args
+                continue
+            for value in node.__dict__.values():
+                if isinstance(value, ast.AST):
+                    waiting.append(value)
+                elif value.__class__ is list:
+                    waiting += [v for v in value if v is not None and v.__class__ is not str]
+
+    def _refuse(self, node: Any) -> NoReturn:
+        line = getattr(node, "lineno", 0) + self.before
+        raise OutputError(f"line {line}: {ast.unparse(node)[:80]}")
+
+
+def _is_getattr(node: ast.Call) -> bool:
+    """Whether it reads a listed attribute: `getattr(x, "dtype", None)`."""
+    return (
+        isinstance(node.func, ast.Name)
+        and node.func.id == "getattr"
+        and len(node.args) in (2, 3)
+        and not node.keywords
+        and isinstance(node.args[1], ast.Constant)
+        and node.args[1].value in ATTRIBUTES
+    )

@@ -1,0 +1,174 @@
+"""Rules for declarations: dims, consts, inputs, params and their initialisers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from bpc import syntax
+from bpc.diagnostics import Problem, did_you_mean
+from bpc.ir import Argument, Initialiser, Var
+from bpc.lower.arguments import bind
+from bpc.lower.context import Context, Failed, SettingError, rule
+from bpc.lower.naming import define, key_of
+from bpc.lower.roles import axis_of, checked_size
+from bpc.lower.scope import Key, spelling, text
+from bpc.lower.values import DimValue, describe, is_integer
+from bpc.ops import Expr
+from bpc.types import Size, Type, dim, show, size
+
+#: initialisers and the numbers that each takes
+INITIALISERS: dict[str, list[str]] = {
+    "zeros": [], "ones": [], "constant": ["v"], "normal": ["std"], "uniform": ["lo", "hi"],
+    "he": [], "he_uniform": [], "glorot": [], "glorot_uniform": [], "lecun": [],
+    "orthogonal": [], "identity": [],
+}  # fmt: skip
+#: the fewest axes that each can fill; those with a fan need one
+RANKS = {"zeros": 0, "ones": 0, "constant": 0, "normal": 0, "uniform": 0, "orthogonal": 2}
+
+
+def _each(what: str) -> Callable[[Callable[[Context, Any], None]], Callable[[Context, Any], None]]:
+    """The rule of a declaration from that of one item: an error costs its item alone."""
+
+    def put(declare: Callable[[Context, Any], None]) -> Callable[[Context, Any], None]:
+        def declare_all(c: Context, node: Any) -> None:
+            only_in_file(c, node, what)
+            for item in node.items:
+                try:
+                    declare(c, item)
+                except Failed:
+                    if c.exhausted:
+                        raise
+                    c.scope.poison([item.target.name])
+
+        return declare_all
+
+    return put
+
+
+def only_in_file(c: Context, node: syntax.Node, what: str) -> None:
+    """Functions cannot have declarations."""
+    if c.calls:
+        c.fail(node.span, "BP110", what=what)
+
+
+@rule(syntax.Dim)
+@_each("dim")
+def _dim(c: Context, item: syntax.Declarator) -> None:
+    key = key_of(c, item.target)
+    name = spelling(key)
+    setting = _setting(c, key)
+    if setting is not None:
+        length = size(int(setting))
+    elif item.value is None:
+        length = dim(name)
+        c.dims[name] = item.target.span
+    else:
+        value = c.evaluate(item.value)
+        known = isinstance(value, Size)
+        length = value if known else size(checked_size(c, value, item.value.span))
+    define(c, c.scope.outside, key, DimValue(name, length), item.target.span)
+
+
+def _setting(c: Context, key: Key, whole: bool = True) -> int | float | None:
+    """What `--set` says of a dim (then `whole`) or const."""
+    for name in (spelling(key), text(key)):
+        if name in c.settings:
+            c.used_settings.add(name)
+            value = c.settings[name]
+            if whole and not (is_integer(value) and value >= 0):
+                problem = Problem("BP402", what=describe(value))
+                raise SettingError(f"--set {name}={value}: {problem}")
+            if not math.isfinite(value):
+                raise SettingError(f"--set {name}={value}: a const is a finite number")
+            return value
+    return None
+
+
+@rule(syntax.Const)
+@_each("const")
+def _const(c: Context, item: syntax.Declarator) -> None:
+    key = key_of(c, item.target)
+    value: Any = _setting(c, key, whole=False)
+    if value is None:
+        value = c.evaluate(item.value)
+    if not isinstance(value, int | float | Size):
+        span = item.value.span if item.value is not None else item.span
+        c.fail(span, "BP406", name=text(key), what=describe(value))
+    define(c, c.scope.home(key), key, value, item.target.span)
+
+
+@rule(syntax.Input)
+@_each("input")
+def _input(c: Context, item: syntax.Declarator) -> None:
+    key, type, sample = _declared(c, item)
+    if item.initialiser is not None:
+        c.fail(item.initialiser.span, "BP111", name=text(key))
+    var = Var(spelling(key), type, named=True)
+    define(c, c.scope.outside, key, Expr(c.m, var), item.target.span)
+    c.inputs.append(Argument(spelling(key), var, item.target.span, sample=sample))
+
+
+@rule(syntax.Param)
+@_each("param")
+def _param(c: Context, item: syntax.Declarator) -> None:
+    key, type, value = _declared(c, item)
+    if type.kind != "real":
+        span = item.type.span if item.type is not None else item.span
+        c.fail(span, "BP112", name=text(key), kind=type.kind)
+    initialiser = Initialiser("zeros")
+    if item.initialiser is not None:
+        if item.value is not None:
+            help = "`~ constant(v)` fills it with a value"
+            c.fail(item.initialiser.span, "BP113", help, name=text(key))
+        initialiser = _initialiser(c, item.initialiser, type)
+    elif value is not None:
+        initialiser = Initialiser("constant", (float(value),))
+    var = Var(spelling(key), type, named=True)
+    define(c, c.scope.outside, key, Expr(c.m, var), item.target.span)
+    c.params.append(Argument(spelling(key), var, item.target.span, initialiser))
+
+
+def _declared(c: Context, item: syntax.Declarator) -> tuple[Key, Type, float | int | bool | None]:
+    """Name, type, and the sample or initial value."""
+    key = key_of(c, item.target)
+    type = Type("real")
+    if item.type is not None:
+        type = Type(item.type.kind, tuple([axis_of(c, entry) for entry in item.type.shape]))
+        type.count  # noqa: B018  a shape whose size is too large is refused here
+    if item.value is None:
+        return key, type, None
+    value = c.evaluate(item.value)
+    fits = {
+        "real": isinstance(value, int | float) and not isinstance(value, bool),
+        "int": is_integer(value),
+        "bool": isinstance(value, bool),
+    }
+    if not fits[type.kind]:
+        c.fail(item.value.span, "BP407", name=text(key), kind=type.kind, what=describe(value))
+    return key, type, float(value) if type.kind == "real" else value
+
+
+def _initialiser(c: Context, node: Any, type: Type) -> Initialiser:
+    head: Any = node.function if isinstance(node, syntax.Call) else node
+    name: str = head.name
+    if name not in INITIALISERS:
+        help = did_you_mean(name, INITIALISERS) or f"there are {', '.join(INITIALISERS)}"
+        c.fail(head.span, "BP114", help, name=name)
+    call = node if isinstance(node, syntax.Call) else syntax.Call(node.span, node, ())
+    given = bind(c, call, name, INITIALISERS[name])
+    numbers = []
+    for wanted in INITIALISERS[name]:
+        if wanted not in given:
+            help = f"write `{name}({', '.join(INITIALISERS[name])})`"
+            c.fail(node.span, "BP307", help, name=name, argument=wanted)
+        value = c.evaluate(given[wanted].value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            values = {"name": name, "what": "a number", "found": describe(value)}
+            c.fail(given[wanted].span, "BP311", **values)
+        numbers.append(float(value))
+    square = type.rank == 2 and type.shape[0] == type.shape[1]
+    if type.rank < RANKS.get(name, 1) or (name == "identity" and not square):
+        c.fail(node.span, "BP115", name=name, shape=show(type.shape))
+    return Initialiser(name, tuple(numbers))

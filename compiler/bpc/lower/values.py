@@ -1,0 +1,81 @@
+"""What an expression can mean besides an array: dims, functions, and how messages name them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bpc import syntax
+from bpc.diagnostics import clip
+from bpc.lower.scope import Scope
+from bpc.ops import Expr
+from bpc.types import Size, show
+
+
+@dataclass(frozen=True, slots=True)
+class DimValue:
+    """A dim: its size, and its name as a label for `axis=`."""
+
+    label: str
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A function of the language."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A `def`, the scope that it stands in, and how much of that was defined before it."""
+
+    node: syntax.Def
+    scope: Scope
+    before: int
+
+
+def simplest(value: Any) -> Any:
+    """A size that is a number as that number."""
+    number = value.constant if isinstance(value, Size) else None
+    if number is None:
+        return value
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def known(value: Any) -> Any:
+    """A dim as the size that it stands for, anything else as it is."""
+    return simplest(value.size) if isinstance(value, DimValue) else value
+
+
+def all_known(value: Any) -> Any:
+    """The same, inside tuples too."""
+    return tuple(map(all_known, value)) if isinstance(value, tuple) else known(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number or size known at compile time."""
+    return isinstance(value, int | float | Size)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is an integer known at compile time."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def describe(value: Any) -> str:
+    """What a value is, for messages."""
+    if isinstance(value, Expr):
+        if value.shape:
+            return f"an array of shape {show(value.shape)}"
+        return "a number known only when called"
+    if isinstance(value, Function | Builtin):
+        return "a function"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, tuple):
+        return "a tuple"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{clip(str(known(value)))}`"

@@ -1,0 +1,200 @@
+"""The gradient of linear_regression.bp, written by bpc 0.1.0 at -O1.
+
+sha256 of linear_regression.bp:
+b18b90d838afbecee99a3d7ddbcb13934f0f996b7d5dab151169ec5178561488
+5 nodes + D + 1 parameters = D + 6 steps
+"""
+
+import numpy as np
+
+PARAMS = {"w": "real [D]", "b": "real"}
+INPUTS = {"x": "real [N, D]", "y": "real [N]"}
+OUTPUTS = {"fit": "real [N]"}
+_KEYS = tuple(PARAMS)
+_TYPES = {
+    "w": ("real", ("D",)),
+    "b": ("real", ()),
+    "x": ("real", ("N", "D")),
+    "y": ("real", ("N",)),
+}
+
+
+def forward(params, x):
+    """The output fit.
+
+    params["w"]  real [D]  slopes, in units of y per unit of the feature
+    params["b"]  real  intercept, in units of y
+    x            real [N, D]  the features, one row each
+    """
+    arrays, dims = _bind(params, {"x": x})
+    return _forward(*arrays, **dims)
+
+
+def cost(params, x, y):
+    """The cost J, a float.
+
+    params["w"]  real [D]  slopes, in units of y per unit of the feature
+    params["b"]  real  intercept, in units of y
+    x            real [N, D]  the features, one row each
+    y            real [N]  the measured values, in any unit
+    """
+    arrays, dims = _bind(params, {"x": x, "y": y})
+    _require(dims["N"] - 1 >= 0, "mean of no entries (linear_regression.bp:9)")
+    return float(_cost(*arrays, **dims))
+
+
+def value_and_grad(params, x, y):
+    """The cost J, a float, and its gradient, like params.
+
+    params["w"]  real [D]  slopes, in units of y per unit of the feature
+    params["b"]  real  intercept, in units of y
+    x            real [N, D]  the features, one row each
+    y            real [N]  the measured values, in any unit
+    """
+    arrays, dims = _bind(params, {"x": x, "y": y})
+    _require(dims["N"] - 1 >= 0, "mean of no entries (linear_regression.bp:9)")
+    value, *grads = _value_and_grad(*arrays, **dims)
+    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype) for g in grads]))
+
+
+def init(seed=0, dtype=np.float64, *, D):
+    """Fresh params, drawn in declared order."""
+    return {"w": np.zeros(D, dtype), "b": np.zeros((), dtype)}
+
+
+def ravel(params):
+    """All parameters as one float64 vector."""
+    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+
+
+def unravel(vector, *, D):
+    """Params from a vector as `ravel` gives it."""
+    shapes = {"w": (D,), "b": ()}
+    return _unravel(vector, shapes)
+
+
+def _forward(w, b, x, N, D):
+    # forward, left to right
+    fit = x @ w + b  # linear_regression.bp:8
+    return fit
+
+
+def _cost(w, b, x, y, N, D):
+    # forward, left to right
+    fit = x @ w + b  # linear_regression.bp:8
+    J = _mean((fit - y) ** 2)  # linear_regression.bp:9
+    return J
+
+
+def _value_and_grad(w, b, x, y, N, D):
+    # forward, left to right
+    fit = x @ w + b  # linear_regression.bp:8
+    J_sub = fit - y  # linear_regression.bp:9
+    J = _mean(J_sub**2)  # linear_regression.bp:9
+    # backward, right to left
+    dJ_dJ = 1.0  # linear_regression.bp:9
+    dJ_dfit = 2.0 * (J_sub / N)  # linear_regression.bp:8
+    dJ_db = _sum(dJ_dfit)  # linear_regression.bp:8
+    dJ_dw = dJ_dfit @ x  # linear_regression.bp:8
+    return J, dJ_dw, dJ_db
+
+
+def _values(params):
+    """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if tuple(params) == _KEYS:
+        return params.values()
+    wrong = [f"lacks {name}" for name in PARAMS if name not in params]
+    wrong += [f"has the unknown {name}" for name in params if name not in PARAMS]
+    if wrong:
+        raise ValueError(f"params {', '.join(wrong)}")
+    return [params[name] for name in PARAMS]
+
+
+def _bind(params, inputs):
+    """The arrays, parameters first, and the free dims; an error where one does not fit."""
+    arrays, dims, dtype, numbers = [], {}, None, []
+    for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
+        kind, shape = _TYPES[name]
+        if type(value) is not np.ndarray:
+            if kind == "real" and type(value) in (float, int) and shape == ():
+                numbers.append(len(arrays))
+                arrays.append(value)
+                continue
+            value = np.asarray(value)
+        if kind != "real":
+            _check_kind(name, value, kind)
+        elif value.dtype is not dtype:
+            dtype = _float_type(name, value, dtype, params, inputs)
+        if value.shape != shape:
+            _fit(name, value, shape, dims)
+        arrays.append(value)
+    for i in numbers:
+        arrays[i] = np.asarray(arrays[i], dtype or np.float64)
+    return arrays, dims
+
+
+def _check_kind(name, value, kind):
+    """TypeError where an array that must be of ints or bools is not."""
+    if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+
+
+def _float_type(name, value, dtype, params, inputs):
+    """The float dtype that all real arguments share; TypeError where there is none."""
+    if value.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} has dtype {value.dtype}, expected float32 or float64")
+    if dtype is not None and value.dtype != dtype:
+        named = {**params, **inputs}
+        other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
+        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+    return value.dtype
+
+
+def _fit(name, value, shape, dims):
+    """Bind the free dims of a shape, or raise ValueError where the value has another."""
+    fits = len(value.shape) == len(shape)
+    for have, want in zip(value.shape, shape):
+        if isinstance(want, str):
+            want = dims.setdefault(want, have)
+        fits = fits and (want is None or have == want)
+    if not fits:
+        text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
+        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+
+
+def _unravel(vector, shapes):
+    """Arrays of the given shapes, cut from a vector one after the other."""
+    vector = np.array(vector, float)
+    params, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        params[name] = vector[start:stop]
+        start = stop
+    if vector.shape != (start,):
+        raise ValueError(f"vector has shape {vector.shape}, expected ({start},)")
+    return {name: part.reshape(shapes[name]).copy() for name, part in params.items()}
+
+
+def _require(holds, message):
+    """ValueError with a message where a condition on the sizes does not hold."""
+    if not holds:
+        raise ValueError(message)
+
+
+def _sum(x, axis=None, keepdims=False):
+    """The sum; many float32 are added up in float64, so that no digits are lost."""
+    if x.size > 4096 and x.dtype == np.float32:
+        total = x.sum(axis, np.float64, keepdims=keepdims)
+        return total.astype(np.float32)
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(x, axis=None, keepdims=False):
+    """The mean, from a sum that loses no digits."""
+    total = _sum(x, axis, keepdims)
+    return total * (total.size / x.size)
+
+
+# sha256 of the text above:
+# bae0ce67e4b0854a7440be24e6bcc96fc259e8057237522d6f6361cc41c4167e

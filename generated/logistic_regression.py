@@ -1,0 +1,211 @@
+"""The gradient of logistic_regression.bp, written by bpc 0.1.0 at -O1.
+
+sha256 of logistic_regression.bp:
+b88f62bf25b546867dbe7b24178d84c4d749dabafdfd9c5d54719e6511516db7
+8 nodes + D + 1 parameters = D + 9 steps
+"""
+
+import numpy as np
+
+PARAMS = {"w": "real [D]", "b": "real"}
+INPUTS = {"x": "real [N, D]", "y": "real [N]"}
+OUTPUTS = {"p": "real [N]"}
+_KEYS = tuple(PARAMS)
+_TYPES = {
+    "w": ("real", ("D",)),
+    "b": ("real", ()),
+    "x": ("real", ("N", "D")),
+    "y": ("real", ("N",)),
+}
+
+
+def forward(params, x):
+    """The output p.
+
+    params["w"]  real [D]  log-odds per standard deviation of the feature
+    params["b"]  real  log-odds of class 1 at the mean features
+    x            real [N, D]  standardised features: mean 0, deviation 1
+    """
+    arrays, dims = _bind(params, {"x": x})
+    return _forward(*arrays, **dims)
+
+
+def cost(params, x, y):
+    """The cost J, a float.
+
+    params["w"]  real [D]  log-odds per standard deviation of the feature
+    params["b"]  real  log-odds of class 1 at the mean features
+    x            real [N, D]  standardised features: mean 0, deviation 1
+    y            real [N]  the class, 0.0 or 1.0
+    """
+    arrays, dims = _bind(params, {"x": x, "y": y})
+    _require(dims["N"] - 1 >= 0, "mean of no entries (logistic_regression.bp:10)")
+    return float(_cost(*arrays, **dims))
+
+
+def value_and_grad(params, x, y):
+    """The cost J, a float, and its gradient, like params.
+
+    params["w"]  real [D]  log-odds per standard deviation of the feature
+    params["b"]  real  log-odds of class 1 at the mean features
+    x            real [N, D]  standardised features: mean 0, deviation 1
+    y            real [N]  the class, 0.0 or 1.0
+    """
+    arrays, dims = _bind(params, {"x": x, "y": y})
+    _require(dims["N"] - 1 >= 0, "mean of no entries (logistic_regression.bp:10)")
+    value, *grads = _value_and_grad(*arrays, **dims)
+    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype) for g in grads]))
+
+
+def init(seed=0, dtype=np.float64, *, D):
+    """Fresh params, drawn in declared order."""
+    return {"w": np.zeros(D, dtype), "b": np.zeros((), dtype)}
+
+
+def ravel(params):
+    """All parameters as one float64 vector."""
+    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+
+
+def unravel(vector, *, D):
+    """Params from a vector as `ravel` gives it."""
+    shapes = {"w": (D,), "b": ()}
+    return _unravel(vector, shapes)
+
+
+def _forward(w, b, x, N, D):
+    # forward, left to right
+    z = x @ w + b  # logistic_regression.bp:9
+    p = _sigmoid(z)  # logistic_regression.bp:11
+    return p
+
+
+def _cost(w, b, x, y, N, D):
+    # forward, left to right
+    z = x @ w + b  # logistic_regression.bp:9
+    J = _mean(_bce_with_logits(z, y)) + 0.0005 * _sum(w**2)  # logistic_regression.bp:10
+    return J
+
+
+def _value_and_grad(w, b, x, y, N, D):
+    # forward, left to right
+    z = x @ w + b  # logistic_regression.bp:9
+    J = _mean(_bce_with_logits(z, y)) + 0.0005 * _sum(w**2)  # logistic_regression.bp:10
+    # backward, right to left
+    dJ_dJ = 1.0  # logistic_regression.bp:10
+    dJ_dz = (_sigmoid(z) - y) / N  # logistic_regression.bp:10
+    dJ_db = _sum(dJ_dz)  # logistic_regression.bp:9
+    dJ_dw = 0.001 * w + dJ_dz @ x  # logistic_regression.bp:1
+    return J, dJ_dw, dJ_db
+
+
+def _values(params):
+    """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if tuple(params) == _KEYS:
+        return params.values()
+    wrong = [f"lacks {name}" for name in PARAMS if name not in params]
+    wrong += [f"has the unknown {name}" for name in params if name not in PARAMS]
+    if wrong:
+        raise ValueError(f"params {', '.join(wrong)}")
+    return [params[name] for name in PARAMS]
+
+
+def _bind(params, inputs):
+    """The arrays, parameters first, and the free dims; an error where one does not fit."""
+    arrays, dims, dtype, numbers = [], {}, None, []
+    for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
+        kind, shape = _TYPES[name]
+        if type(value) is not np.ndarray:
+            if kind == "real" and type(value) in (float, int) and shape == ():
+                numbers.append(len(arrays))
+                arrays.append(value)
+                continue
+            value = np.asarray(value)
+        if kind != "real":
+            _check_kind(name, value, kind)
+        elif value.dtype is not dtype:
+            dtype = _float_type(name, value, dtype, params, inputs)
+        if value.shape != shape:
+            _fit(name, value, shape, dims)
+        arrays.append(value)
+    for i in numbers:
+        arrays[i] = np.asarray(arrays[i], dtype or np.float64)
+    return arrays, dims
+
+
+def _check_kind(name, value, kind):
+    """TypeError where an array that must be of ints or bools is not."""
+    if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+
+
+def _float_type(name, value, dtype, params, inputs):
+    """The float dtype that all real arguments share; TypeError where there is none."""
+    if value.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} has dtype {value.dtype}, expected float32 or float64")
+    if dtype is not None and value.dtype != dtype:
+        named = {**params, **inputs}
+        other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
+        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+    return value.dtype
+
+
+def _fit(name, value, shape, dims):
+    """Bind the free dims of a shape, or raise ValueError where the value has another."""
+    fits = len(value.shape) == len(shape)
+    for have, want in zip(value.shape, shape):
+        if isinstance(want, str):
+            want = dims.setdefault(want, have)
+        fits = fits and (want is None or have == want)
+    if not fits:
+        text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
+        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+
+
+def _unravel(vector, shapes):
+    """Arrays of the given shapes, cut from a vector one after the other."""
+    vector = np.array(vector, float)
+    params, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        params[name] = vector[start:stop]
+        start = stop
+    if vector.shape != (start,):
+        raise ValueError(f"vector has shape {vector.shape}, expected ({start},)")
+    return {name: part.reshape(shapes[name]).copy() for name, part in params.items()}
+
+
+def _require(holds, message):
+    """ValueError with a message where a condition on the sizes does not hold."""
+    if not holds:
+        raise ValueError(message)
+
+
+def _sum(x, axis=None, keepdims=False):
+    """The sum; many float32 are added up in float64, so that no digits are lost."""
+    if x.size > 4096 and x.dtype == np.float32:
+        total = x.sum(axis, np.float64, keepdims=keepdims)
+        return total.astype(np.float32)
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(x, axis=None, keepdims=False):
+    """The mean, from a sum that loses no digits."""
+    total = _sum(x, axis, keepdims)
+    return total * (total.size / x.size)
+
+
+def _sigmoid(x):
+    """1 / (1 + exp(-x)), never overflowing."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _bce_with_logits(z, t):
+    """log(1 + exp(z)) - z * t, never overflowing."""
+    return np.maximum(z, 0.0) - z * t + np.log1p(np.exp(-np.abs(z)))
+
+
+# sha256 of the text above:
+# 4d911f7ad9269eb70588cb109104f1b53286451067345887c2191d263a9e5185

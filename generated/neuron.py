@@ -1,0 +1,148 @@
+"""The gradient of neuron.bp, written by bpc 0.1.0 at -O1.
+
+sha256 of neuron.bp:
+86dbd1d16ea439fa7a4ab979febe4ef82ad78180eb4887335462a3fe73220a0e
+5 nodes + 2 parameters = 7 steps
+"""
+
+import numpy as np
+
+PARAMS = {"w": "real", "b": "real"}
+INPUTS = {"x": "real", "y": "real"}
+OUTPUTS = {"J": "real"}
+_KEYS = tuple(PARAMS)
+
+
+def forward(params, x=-2.0, y=2.0):
+    """The cost: the model names no output."""
+    return cost(params, x, y)
+
+
+def cost(params, x=-2.0, y=2.0):
+    """The cost J, a float.
+
+    params["w"]  real  scalars; the value after = is the initial value
+    params["b"]  real  scalars; the value after = is the initial value
+    x            real  scalars; the value after = is a sample: the default when no data is given
+    y            real  scalars; the value after = is a sample: the default when no data is given
+    """
+    w, b = _values(params)
+    if not (type(w) is type(b) is type(x) is type(y) is float):
+        return _converted(cost, params, x=x, y=y)
+    return _cost(w, b, x, y)
+
+
+def value_and_grad(params, x=-2.0, y=2.0):
+    """The cost J, a float, and its gradient, like params.
+
+    params["w"]  real  scalars; the value after = is the initial value
+    params["b"]  real  scalars; the value after = is the initial value
+    x            real  scalars; the value after = is a sample: the default when no data is given
+    y            real  scalars; the value after = is a sample: the default when no data is given
+    """
+    w, b = _values(params)
+    if not (type(w) is type(b) is type(x) is type(y) is float):
+        return _converted(value_and_grad, params, x=x, y=y)
+    value, *grads = _value_and_grad(w, b, x, y)
+    return value, dict(zip(PARAMS, grads))
+
+
+def init(seed=0, dtype=np.float64):
+    """Fresh params, drawn in declared order."""
+    params = {"w": 2.0, "b": 8.0}
+    if np.dtype(dtype) == np.float64:
+        return params
+    return {name: np.array(v, dtype) for name, v in params.items()}
+
+
+def ravel(params):
+    """All parameters as one float64 vector."""
+    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+
+
+def unravel(vector):
+    """Params from a vector as `ravel` gives it."""
+    values = np.asarray(vector, float)
+    if values.shape != (len(PARAMS),):
+        raise ValueError(f"vector has shape {values.shape}, expected ({len(PARAMS)},)")
+    return dict(zip(PARAMS, values.tolist()))
+
+
+def _cost(w, b, x, y):
+    # forward, left to right
+    c = w * x  # neuron.bp:5
+    a = c + b  # neuron.bp:6
+    d = a - y  # neuron.bp:7
+    J = 0.5 * (d * d)  # neuron.bp:8
+    return J
+
+
+def _value_and_grad(w, b, x, y):
+    # forward, left to right
+    c = w * x  # neuron.bp:5
+    a = c + b  # neuron.bp:6
+    d = a - y  # neuron.bp:7
+    J = 0.5 * (d * d)  # neuron.bp:8
+    # backward, right to left
+    dJ_dJ = 1.0  # neuron.bp:8
+    dJ_dd = d  # neuron.bp:8
+    dJ_da = dJ_dd  # neuron.bp:6
+    dJ_dc = dJ_da  # neuron.bp:5
+    dJ_dw = dJ_dc * x  # neuron.bp:5
+    dJ_db = dJ_da  # neuron.bp:1
+    return J, dJ_dw, dJ_db
+
+
+def _values(params):
+    """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if tuple(params) == _KEYS:
+        return params.values()
+    wrong = [f"lacks {name}" for name in PARAMS if name not in params]
+    wrong += [f"has the unknown {name}" for name in params if name not in PARAMS]
+    if wrong:
+        raise ValueError(f"params {', '.join(wrong)}")
+    return [params[name] for name in PARAMS]
+
+
+def _converted(function, params, **inputs):
+    """Call with Python floats in place of other numbers; gradients take their dtypes."""
+    named = {**dict(zip(PARAMS, _values(params))), **inputs}
+    plain = {name: _plain(name, value) for name, value in named.items()}
+    _one_dtype(named)
+    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    if not isinstance(result, tuple):
+        return result
+    grads = {
+        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        for name, grad in result[1].items()
+    }
+    return result[0], grads
+
+
+def _plain(name, value):
+    """The number as Python's own; TypeError or ValueError where it is none of its kind."""
+    kind = {**PARAMS, **INPUTS}[name]
+    array = np.asarray(value)
+    if array.shape != ():
+        raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
+    accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]
+    if type(value) is int and kind == "real":
+        accepted = "iuf"
+    if array.dtype.kind not in accepted or array.dtype in (np.float16, np.longdouble):
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {kind}")
+    return {"real": float, "int": int, "bool": bool}[kind](value)
+
+
+def _one_dtype(named):
+    """TypeError where float32 meets float64."""
+    found = {}
+    for name, value in named.items():
+        if getattr(value, "dtype", np.dtype(int)).kind == "f":
+            found.setdefault(value.dtype, name)
+    if len(found) > 1:
+        (one, name), (two, other) = list(found.items())[:2]
+        raise TypeError(f"{name} is {one} and {other} is {two}; give one float dtype")
+
+
+# sha256 of the text above:
+# 817d2acceec2290a9ab4445b0a23d51dce551d991002193bdeeff7a90379e153

@@ -1,0 +1,197 @@
+"""Every program of examples/: its gradient against central differences, and the runs, in small."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+
+import bpc
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+NAMES = sorted(p.relative_to(EXAMPLES).with_suffix("").as_posix() for p in EXAMPLES.rglob("*.bp"))
+LEVELS = (0, 1, 2)
+
+sys.path.insert(0, str(EXAMPLES))
+import fit_curve
+import train_digits
+
+Rng = np.random.Generator
+Arrays = dict[str, Any]
+
+
+def rows(rng: Rng, features: int) -> Arrays:
+    return {"x": rng.standard_normal((7, features))}
+
+
+# What a program is given; the programs of scalars alone have samples.
+INPUTS: dict[str, Callable[[Rng], Arrays]] = {
+    "digits": lambda rng: {**rows(rng, 64), "label": rng.integers(0, 10, 7)},
+    "deep_net": lambda rng: {**rows(rng, 16), "label": rng.integers(0, 3, 7)},
+    "linear_regression": lambda rng: {**rows(rng, 3), "y": rng.standard_normal(7)},
+    "logistic_regression": lambda rng: {**rows(rng, 3), "y": np.array([0.0, 1, 1, 0, 1, 0, 0])},
+    "curve_fit": lambda rng: {"t": np.linspace(0, 3, 20), "y": rng.standard_normal(20)},
+}
+DIMS = {"linear_regression": {"D": 3}, "logistic_regression": {"D": 3}}
+
+
+@cache
+def load(name: str, level: int) -> ModuleType:
+    return bpc.load(EXAMPLES / f"{name}.bp", level=level)
+
+
+def given(name: str, model: ModuleType, rng: Rng) -> tuple[Arrays, Arrays]:
+    """Params off their initial values, where kinks and zeros may be, and inputs."""
+    params = model.init(seed=int(rng.integers(2**32)), **DIMS.get(name, {}))
+    params = {k: v + 0.3 * rng.standard_normal(np.shape(v)) for k, v in params.items()}
+    return params, INPUTS[name](rng) if name in INPUTS else {}
+
+
+def cast(arrays: Arrays) -> Arrays:
+    """The real ones in float32."""
+    return {
+        k: np.asarray(v, np.float32) if np.asarray(v).dtype.kind == "f" else v
+        for k, v in arrays.items()
+    }
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_in_a_random_direction(name: str, level: int) -> None:
+    seed = secrets.randbits(32)
+    rng = np.random.default_rng(seed)
+    model = load(name, level)
+    params, inputs = given(name, model, rng)
+    direction = {k: rng.standard_normal(np.shape(v)) for k, v in params.items()}
+
+    cost, grads = model.value_and_grad(params, **inputs)
+    slope = sum(np.sum(grads[k] * direction[k]) for k in params)
+    h = 1e-5
+    there = model.cost({k: v + h * direction[k] for k, v in params.items()}, **inputs)
+    back = model.cost({k: v - h * direction[k] for k, v in params.items()}, **inputs)
+    quotient = (there - back) / (2 * h)
+
+    assert cost == pytest.approx(model.cost(params, **inputs), rel=1e-12)
+    assert list(grads) == list(params) == list(model.PARAMS)
+    assert {k: np.shape(v) for k, v in grads.items()} == {k: np.shape(v) for k, v in params.items()}
+    assert slope == pytest.approx(quotient, rel=1e-6, abs=1e-6 * (1 + abs(cost))), f"seed {seed}"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_stays_float32(name: str, level: int) -> None:
+    model = load(name, level)
+    params, inputs = given(name, model, np.random.default_rng(2))
+    wanted, exact = model.value_and_grad(params, **inputs)
+    cost, grads = model.value_and_grad(cast(params), **cast(inputs))
+
+    assert type(cost) is type(wanted) is float
+    assert {g.dtype for g in grads.values()} == {np.dtype(np.float32)}
+    assert cost == pytest.approx(wanted, rel=1e-4)
+    for key, grad in grads.items():
+        np.testing.assert_allclose(grad, exact[key], rtol=1e-3, atol=1e-4)
+
+    fresh = model.init(dtype=np.float32, **DIMS.get(name, {}))
+    assert {v.dtype for v in fresh.values()} == {np.dtype(np.float32)}
+    shown = {k: v for k, v in cast(inputs).items() if k in forward_inputs(model)}
+    result = model.forward(fresh, **shown)
+    for array in result.values() if isinstance(result, dict) else [result]:
+        assert type(array) is float or array.dtype == np.float32
+
+
+def forward_inputs(model: ModuleType) -> tuple[str, ...]:
+    code = model.forward.__code__
+    return code.co_varnames[1 : code.co_argcount]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_levels_agree(name: str) -> None:
+    params, inputs = given(name, load(name, 0), np.random.default_rng(3))
+    wanted, exact = load(name, 0).value_and_grad(params, **inputs)
+    for level in LEVELS[1:]:
+        cost, grads = load(name, level).value_and_grad(params, **inputs)
+        assert cost == pytest.approx(wanted, rel=1e-13)
+        for key, grad in grads.items():
+            np.testing.assert_allclose(grad, exact[key], rtol=1e-10, atol=1e-12)
+
+
+def test_digits_are_learnt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_digits.train(load("digits", 1), epochs=20) >= train_digits.GOAL
+    assert "held-out accuracy" in capsys.readouterr().out
+
+
+def test_curve_is_fitted() -> None:
+    model = load("curve_fit", 1)
+    found, errors, result = fit_curve.fit(model, *fit_curve.measure(model, points=100))
+    assert result.success
+    assert set(found) == set(fit_curve.TRUE)
+    for name, true in fit_curve.TRUE.items():
+        assert abs(found[name] - true) < 4 * errors[name]
+
+
+@pytest.mark.parametrize(("script", "model"), [("fit_curve", "curve_fit")])
+def test_script_runs_on_the_committed_module(script: str, model: str, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / f"{script}.py", ROOT / f"generated/{model}.py"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+    assert run.stderr == ""
+
+
+def test_linear_regression_finds_least_squares() -> None:
+    rng = np.random.default_rng(4)
+    model = load("linear_regression", 1)
+    x = rng.standard_normal((50, 3))
+    y = x @ [1.0, -2.0, 0.5] + 3 + 0.1 * rng.standard_normal(50)
+    params = model.init(D=3)
+    for _ in range(200):
+        _, grads = model.value_and_grad(params, x, y)
+        params = {k: v - 0.2 * grads[k] for k, v in params.items()}
+    exact = np.linalg.lstsq(np.column_stack([x, np.ones(50)]), y)[0]
+    np.testing.assert_allclose(model.ravel(params), exact, rtol=1e-6)
+    np.testing.assert_allclose(model.forward(params, x), x @ exact[:3] + exact[3], rtol=1e-6)
+
+
+def test_logistic_regression_agrees_with_scikit_learn() -> None:
+    x, y = load_breast_cancer(return_X_y=True)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    model, size = load("logistic_regression", 1), {"D": x.shape[1]}
+
+    def objective(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        cost, grads = model.value_and_grad(model.unravel(vector, **size), x, y.astype(float))
+        return cost, model.ravel(grads)
+
+    start = model.ravel(model.init(**size))
+    result = minimize(objective, start, jac=True, method="L-BFGS-B", tol=1e-12)
+    peer = LogisticRegression(C=1 / (1e-3 * len(y)), tol=1e-10, max_iter=10_000).fit(x, y)
+    np.testing.assert_allclose(result.x[:-1], peer.coef_[0], rtol=1e-3, atol=1e-3)
+    assert result.x[-1] == pytest.approx(peer.intercept_[0], abs=1e-3)
+
+
+def test_deep_net_learns_at_any_depth() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((90, 16))
+    label = np.argmax(x[:, :3] ** 2, axis=1)
+    for depth in (1, 4, 8):
+        model = bpc.load(EXAMPLES / "deep_net.bp", settings={"L": depth})
+        assert f"W{depth}" in model.PARAMS and f"W{depth + 1}" not in model.PARAMS
+        params = model.init(seed=3)
+        for _ in range(150):
+            _, grads = model.value_and_grad(params, x, label)
+            for name in params:
+                params[name] -= 0.2 * grads[name]
+        assert np.mean(model.forward(params, x).argmax(axis=1) == label) > 0.95

@@ -1,0 +1,627 @@
+"""Every function of the language, driven by its entry in the registry: values, shapes, gradients.
+
+An entry's `cases` become calls in one bp program, compiled at each level, with random arguments from
+its `domain` and a random cotangent for each result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle import check_gradient
+from scipy import special
+
+import bpc
+from bpc.ops import OPS, Op
+
+LEVELS = (0, 1, 2)
+WIDE = (-3.0, 3.0)
+Arrays = dict[str, Any]
+
+#: arithmetic as the language writes it
+SIGNS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "pow": "{} ^ {}",
+         "neg": "-{}", "matmul": "{} @ {}"}  # fmt: skip
+LANGUAGE = [op.name for op in OPS.values() if op.group != "internal"]
+#: entrywise functions that are written with others: they broadcast too
+COMPOSED = ("where", "squared_error", "absolute_error", "huber", "hinge")
+#: where the true derivative is not what bpc promises
+NO_GRADIENT = {"stop": "passes no gradient", "sign": "0", "floor": "0", "argmax": "an int",
+               "argmin": "an int", "any": "a bool", "all": "a bool"}  # fmt: skip
+#: sizes in their text must be known
+FIXED = {"split": "into equal parts"}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a call: its name, kind (`real`, `bool`, `int<5`), shape, and how it is read."""
+
+    name: str
+    kind: str
+    shape: tuple[Any, ...]
+    domain: tuple[float, float] = WIDE
+    index: str = ""
+
+    @property
+    def declared(self) -> str:
+        shape = f"[{', '.join(map(str, self.shape))}]" if self.shape else ""
+        word = "param" if self.kind == "real" else "input"
+        kind = "" if self.kind == "real" else self.kind.partition("<")[0]
+        return f"{word} {self.name}: {kind}{shape}" if kind or shape else f"{word} {self.name}"
+
+    def draw(self, rng: np.random.Generator, sizes: Mapping[str, int]) -> Any:
+        """Entries well apart, so that no kink and no tie is near."""
+        shape = tuple(sizes.get(n, n) for n in self.shape)
+        count = math.prod(shape)
+        if self.kind == "bool":
+            return rng.permutation(np.arange(count) % 2 == 0).reshape(shape)
+        if self.kind != "real":
+            return rng.integers(0, int(self.kind[4:]), shape)
+        low, high = self.domain
+        grid = low + (high - low) * (np.arange(count) + rng.uniform(0.3, 0.7)) / max(count, 1)
+        return rng.permutation(grid).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a function: the results' names, its arguments and options."""
+
+    op: str
+    tag: str
+    arguments: tuple[Argument, ...]
+    options: dict[str, Any] = field(hash=False)
+
+    @property
+    def text(self) -> str:
+        values = [a.name + a.index for a in self.arguments]
+        if self.op in SIGNS:
+            return SIGNS[self.op].format(*values)
+        positional = [written(v) for v in self.options.get("*", ())]
+        spec = [f'"{v}"' for v in self.options.values() if isinstance(v, str)]
+        named = [
+            f"{k}={written(v)}"
+            for k, v in self.options.items()
+            if k != "*" and not isinstance(v, str)
+        ]
+        return f"{self.op}({', '.join([*spec, *values, *positional, *named])})"
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Names of the call's results and of those of its second use."""
+        parts = self.options.get("parts", 1)
+        return tuple(f"o{self.tag}" + "abcdef"[i] * (parts > 1) for i in range(parts))
+
+    @property
+    def twice(self) -> str | None:
+        """The name of `f(x) + f(x) * f(x)`; splits are used once."""
+        return None if "parts" in self.options or self.op == "size" else f"u{self.tag}"
+
+    @property
+    def statements(self) -> list[str]:
+        lines = [f"{', '.join(self.results)} = {self.text}"]
+        if self.twice and OPS[self.op].group in ("arithmetic",):
+            lines.append(f"{self.twice} = ({self.text}) + ({self.text}) * ({self.text})")
+        elif self.twice:
+            lines.append(f"{self.twice} = {self.text} + {self.text} * {self.text}")
+        return lines
+
+
+def written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"({', '.join(map(written, value))}{',' * (len(value) == 1)})"
+    return str(value)
+
+
+def arity(op: Op) -> int:
+    if op.cases:
+        return len(op.cases[0][0])
+    return 3 if op.name == "clip" else len(op.domain)
+
+
+def entrywise(op: Op) -> bool:
+    return op.elementwise or op.name in COMPOSED
+
+
+def arguments(op: Op, tag: str, shapes: tuple[Any, ...]) -> tuple[Argument, ...]:
+    found = []
+    for i, shape in enumerate(shapes):
+        kind, shape = (shape[0], shape[1:]) if shape and isinstance(shape[0], str) else ("real", shape)
+        domain = op.domain[i] if i < len(op.domain) else WIDE
+        found.append(Argument(f"x{tag}_{i}", kind, shape, domain))
+    return tuple(found)
+
+
+def table(op: Op) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """The entry's cases; an elementwise operator needs none."""
+    if op.cases:
+        return list(op.cases)
+    assert op.elementwise, f"{op.name} has no cases"
+    return [(((3, 4),) * arity(op), {}), (((),) * arity(op), {})]
+
+
+def stretched(op: Op) -> Iterator[tuple[tuple[Any, ...], tuple[str, ...]]]:
+    """Shapes and indices that broadcast each argument in either direction."""
+    n = arity(op)
+    kinds = [("bool",) if op.name == "where" and i == 0 else () for i in range(n)]
+    for i in range(n):
+        for small, index in (((), ""), ((4,), ""), ((3,), "[:, new]"), ((1, 4), "")):
+            shapes = tuple((*kinds[k], *(small if k == i else (3, 4))) for k in range(n))
+            yield shapes, tuple(index if k == i else "" for k in range(n))
+            shapes = tuple((*kinds[k], *((3, 4) if k == i else small)) for k in range(n))
+            yield shapes, tuple("" if k == i else index for k in range(n))
+    if n == 2:
+        yield ((3,), (4,)), ("[:, new]", "[new, :]")
+
+
+@cache
+def calls(name: str) -> tuple[Call, ...]:
+    """All calls of one function that the tests make."""
+    op = OPS[name]
+    found = []
+    for k, (shapes, options) in enumerate(table(op)):
+        found.append(Call(name, str(k), arguments(op, str(k), shapes), options))
+    n = arity(op)
+    if entrywise(op) and n > 1:
+        for k, (shapes, indices) in enumerate(stretched(op)):
+            args = arguments(op, f"b{k}", shapes)
+            args = tuple(
+                Argument(a.name, a.kind, a.shape, a.domain, i) for a, i in zip(args, indices)
+            )
+            found.append(Call(name, f"b{k}", args, {}))
+    if name in ("max", "min"):
+        for k, shapes in enumerate([((3, 4), (4,)), ((), (3,)), ((3,), (3,), ()), ((3, 1), (3, 4))]):
+            found.append(Call(name, f"n{k}", arguments(op, f"n{k}", shapes), {}))
+    real_pairs = [c for c in found if len(c.arguments) == 2 and len(set(c.arguments)) == 2]
+    for c in real_pairs[:1]:
+        a, b = c.arguments
+        if (a.kind, a.shape) == (b.kind, b.shape) and name != "concat":
+            found.append(Call(name, "same", (a.__class__("xs_0", a.kind, a.shape, b.domain),) * 2, {}))
+    return tuple(found)
+
+
+def seeds(call: Call, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Results and the shape that their cotangent has."""
+    for name in (*call.results, *([call.twice] if call.twice else [])):
+        yield name, types[name].partition(" ")[2]
+
+
+def source(some: tuple[Call, ...], dims: tuple[str, ...] = (), seeded: bool = True) -> str:
+    """The program: each result times a cotangent of its own, summed, is the cost."""
+    lines = [f"dim {', '.join(dims)}"] if dims else []
+    lines += dict.fromkeys(a.declared for c in some for a in c.arguments)
+    body = [line for c in some for line in c.statements]
+    names = [n for c in some for n in (*c.results, *([c.twice] if c.twice else []))]
+    terms = ["0 * anchor"]
+    lines.append("param anchor: [1]")
+    if seeded:
+        types = bpc.load(source(some, dims, seeded=False)).OUTPUTS
+        for name in names:
+            shape = types[name].partition(" ")[2]
+            lines.append(f"input s_{name}: {shape}" if shape else f"input s_{name}")
+            terms.append(f"sum(s_{name} * {name})")
+    terms[0] = "0 * sum(anchor)"
+    return "\n".join([*lines, *body, f"cost J = {' + '.join(terms)}", f"output {', '.join(names)}"])
+
+
+@cache
+def module(name: str, level: int) -> ModuleType:
+    return bpc.load(source(calls(name)), level=level)
+
+
+def shape_of(text: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that `real [N, 2*M]` declares."""
+    inside = text.partition(" ")[2].strip("[]")
+    found = [eval(s.replace("/", "//"), {"floor": int}, dict(sizes)) for s in inside.split(",") if s]
+    return tuple(found)
+
+
+def draw(
+    some: tuple[Call, ...], m: ModuleType, rng: np.random.Generator, sizes: Mapping[str, int] = {}
+) -> tuple[Arrays, Arrays]:
+    """Random params and inputs for a module."""
+    values = {a.name: a.draw(rng, sizes) for c in some for a in c.arguments}
+    params = {"anchor": np.ones(1)} | {k: np.asarray(v) for k, v in values.items()}
+    inputs = {k: params[k] for k in m.INPUTS if k in params}
+    for key in m.INPUTS:
+        if key.startswith("s_"):
+            inputs[key] = rng.uniform(0.5, 2.0, shape_of(m.INPUTS[key], sizes))
+            inputs[key] = np.asarray(inputs[key] * rng.choice([-1, 1], inputs[key].shape))
+    return {k: params[k] for k in m.PARAMS}, inputs
+
+
+def forward(m: ModuleType, params: Arrays, inputs: Arrays) -> Arrays:
+    """The outputs by name."""
+    some = {k: v for k, v in inputs.items() if not k.startswith("s_")}
+    found = m.forward(params, **some)
+    return found if isinstance(found, dict) else dict(zip(m.OUTPUTS, [found]))
+
+
+# What NumPy and SciPy say
+
+
+def rows(f: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, axis=None, keep=False: f(x, axis=axis, keepdims=keep)
+
+
+def np_softmax(x: Any, axis: int = -1) -> Any:
+    return special.softmax(x, axis)
+
+
+def np_cross_entropy(x: Any, label: Any, smoothing: float = 0, ignore: int = -1) -> Any:
+    classes = x.shape[-1]
+    target = (1 - smoothing) * np.eye(classes)[label] + smoothing / classes
+    return -(target * special.log_softmax(x, -1)).sum(-1) * (label != ignore)
+
+
+def np_cosine(a: Any, b: Any) -> Any:
+    return (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
+
+
+def extremum(f: Any, reduce: Any) -> Callable[..., Any]:
+    def value(*xs: Any, axis: Any = None, keep: bool = False) -> Any:
+        if len(xs) == 1:
+            return reduce(xs[0], axis=axis, keepdims=keep)
+        found = xs[0]
+        for x in xs[1:]:
+            found = f(found, x)
+        return found
+
+    return value
+
+
+def np_pad(x: Any, widths: Any, value: float = 0) -> Any:
+    return np.pad(x, widths, constant_values=value)
+
+
+def np_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.sqrt((x**2).sum(axis, keepdims=keepdims))
+
+
+REFERENCE: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power,
+    "neg": np.negative, "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1,
+    "sqrt": np.sqrt, "abs": np.abs, "sign": np.sign, "floor": np.floor, "sin": np.sin,
+    "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+    "atan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "erf": special.erf,
+    "erfc": special.erfc, "lgamma": special.gammaln, "digamma": special.digamma,
+    "xlogy": special.xlogy, "hypot": np.hypot, "clip": np.clip, "where": np.where,
+    "sigmoid": special.expit, "softplus": lambda x: np.log(1 + np.exp(x)),
+    "relu": lambda x: x * (x > 0),
+    "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
+    "elu": lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(x) - 1)),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
+    "celu": lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(x / alpha) - 1)),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "hard_sigmoid": lambda x: np.minimum(1, np.maximum(0, x / 6 + 0.5)),
+    "silu": lambda x: x * special.expit(x), "gelu": lambda x: x * special.ndtr(x),
+    "gelu_tanh": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
+    "softmax": np_softmax, "log_softmax": lambda x, axis=-1: np.log(np_softmax(x, axis)),
+    "sum": rows(np.sum), "mean": rows(np.mean), "var": rows(np.var), "std": rows(np.std),
+    "prod": rows(np.prod), "any": rows(np.any), "all": rows(np.all),
+    "norm": rows(np_norm), "logsumexp": rows(special.logsumexp),
+    "max": extremum(np.maximum, np.max), "min": extremum(np.minimum, np.min),
+    "argmax": np.argmax, "argmin": np.argmin, "cumsum": np.cumsum,
+    "stop": lambda x: x, "broadcast": np.broadcast_to, "reshape": np.reshape,
+    "transpose": lambda x, *order: np.transpose(x, order or None), "flip": np.flip,
+    "split": lambda x, parts, axis: np.split(x, parts, axis),
+    "concat": lambda *xs, axis=0: np.concatenate(xs, axis),
+    "stack": lambda *xs, axis=0: np.stack(xs, axis), "pad": np_pad,
+    "roll": lambda x, n, axis: np.roll(x, n, axis), "zeros": lambda *n: np.zeros(n),
+    "ones": lambda *n: np.ones(n), "eye": np.eye, "arange": np.arange,
+    "one_hot": lambda i, classes: np.eye(5)[i][..., :classes], "tril": np.tril, "triu": np.triu,
+    "diag": lambda x: np.diag(x) if x.ndim == 1 else np.diagonal(x, 0, -2, -1),
+    "size": lambda x, axis: x.shape[axis], "matmul": np.matmul, "dot": np.dot, "outer": np.outer,
+    "trace": lambda x: np.trace(x, 0, -2, -1), "einsum": lambda *xs, spec: np.einsum(spec, *xs),
+    "squared_error": lambda p, t: (p - t) ** 2, "absolute_error": lambda p, t: np.abs(p - t),
+    "huber": lambda p, t, delta=1.0: special.huber(delta, p - t),
+    "hinge": lambda s, y: np.maximum(0, 1 - s * y), "cross_entropy": np_cross_entropy,
+    "bce_with_logits": lambda z, t: -t * np.log(special.expit(z)) - (1 - t) * np.log(special.expit(-z)),
+    "nll": lambda x, i: -np.take_along_axis(x, i[..., None], -1)[..., 0],
+    "kl_div": lambda p, q: special.rel_entr(p, q).sum(-1), "cosine_similarity": np_cosine,
+}  # fmt: skip
+
+
+def test_no_function_is_left_out() -> None:
+    assert set(REFERENCE) == set(LANGUAGE)
+    for name in LANGUAGE:
+        assert calls(name), name
+    assert set(NO_GRADIENT) <= set(LANGUAGE)
+
+
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_values_and_shapes(name: str) -> None:
+    """What NumPy says; declared and actual types are the same; the levels agree."""
+    some = calls(name)
+    results: list[Arrays] = []
+    for level in LEVELS:
+        m = module(name, level)
+        params, inputs = draw(some, m, np.random.default_rng(1))
+        found = forward(m, params, inputs)
+        results.append(found)
+        given = params | inputs
+        for call in some:
+            values = [given[a.name][eval_index(a.index)] for a in call.arguments]
+            positional = call.options.get("*", ())
+            options = {k: v for k, v in call.options.items() if k != "*"}
+            expected = REFERENCE[name](*values, *positional, **options)
+            expected = expected if len(call.results) > 1 else [expected]
+            for label, value in zip(call.results, expected):
+                np.testing.assert_allclose(
+                    found[label], value, rtol=1e-11, atol=1e-13, err_msg=call.text
+                )
+            if call.twice:
+                value = expected[0] + expected[0] * (1 * expected[0])
+                np.testing.assert_allclose(found[call.twice], value, rtol=1e-11, atol=1e-12)
+            for label, shape in seeds(call, m.OUTPUTS):
+                kind = m.OUTPUTS[label].partition(" ")[0]
+                assert found[label].shape == shape_of(m.OUTPUTS[label], {}), call.text
+                assert found[label].dtype == {"real": float, "int": int, "bool": bool}[kind]
+    for other in results[1:]:
+        for label, value in other.items():
+            np.testing.assert_allclose(value, results[0][label], rtol=1e-13, atol=1e-14)
+
+
+def eval_index(text: str) -> Any:
+    """`[:, new]` as NumPy's index."""
+    items = [None if "new" in part else slice(None) for part in text.strip("[]").split(",") if part]
+    return tuple(items)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_gradient(name: str, level: int) -> None:
+    """Against central differences, with a cotangent that is not all ones."""
+    m = module(name, level)
+    params, inputs = draw(calls(name), m, np.random.default_rng(2))
+    rng = np.random.default_rng(3)
+    if name in NO_GRADIENT:
+        for key, grad in m.value_and_grad(params, **inputs)[1].items():
+            assert not grad.any(), key
+    else:
+        check_gradient(m, params, inputs, rng, directions=3, tolerance=1e-7, step=0.01, context=name)
+        for call in calls(name):
+            for a in call.arguments:
+                if a.kind == "real" and name not in ("size", "floor"):
+                    grads = m.value_and_grad(params, **inputs)[1]
+                    assert grads[a.name].any(), f"{call.text}: no gradient by {a.name}"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_float32_stays_float32(name: str, level: int) -> None:
+    m = module(name, level)
+    params, inputs = draw(calls(name), m, np.random.default_rng(4))
+
+    def narrow(arrays: Arrays) -> Arrays:
+        return {k: v.astype(np.float32) if v.dtype == float else v for k, v in arrays.items()}
+
+    wide_out, wide = forward(m, params, inputs), m.value_and_grad(params, **inputs)
+    out, found = (
+        forward(m, narrow(params), narrow(inputs)),
+        m.value_and_grad(narrow(params), **narrow(inputs)),
+    )
+    for label, value in out.items():
+        kind = m.OUTPUTS[label].partition(" ")[0]
+        assert value.dtype == {"real": np.float32, "int": np.int64, "bool": bool}[kind], label
+        np.testing.assert_allclose(value, wide_out[label], rtol=2e-4, atol=2e-4, err_msg=label)
+    for key, grad in found[1].items():
+        assert type(grad) is np.ndarray and grad.dtype == np.float32, key
+        scale = np.abs(wide[1][key]).max(initial=1.0)
+        np.testing.assert_allclose(grad, wide[1][key], rtol=1e-3, atol=1e-3 * scale, err_msg=key)
+
+
+# Memory
+
+
+def views(x: np.ndarray) -> dict[str, np.ndarray]:
+    """The same values laid out in other ways."""
+    spread = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
+    every_other = spread[tuple(slice(None, None, 2) for _ in x.shape)]
+    every_other[...] = x
+    backwards = np.flip(np.flip(x).copy())
+    fortran = np.asfortranarray(x) if x.ndim else x.copy()
+    locked = x.copy()
+    locked.flags.writeable = False
+    return {
+        "backwards": backwards, "every other": every_other, "fortran": fortran, "read-only": locked
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_memory(name: str, level: int) -> None:
+    """Any layout will do; inputs stay as they are; results are the caller's own."""
+    m = module(name, level)
+    params, inputs = draw(calls(name), m, np.random.default_rng(5))
+    plain = forward(m, params, inputs), m.value_and_grad(params, **inputs)
+    for layout in ("backwards", "every other", "fortran", "read-only"):
+        p = {k: views(v)[layout] for k, v in params.items()}
+        i = {k: views(v)[layout] for k, v in inputs.items()}
+        before = {k: v.tobytes() for k, v in (p | i).items()}
+        outputs, (cost, grads) = forward(m, p, i), m.value_and_grad(p, **i)
+        assert {k: v.tobytes() for k, v in (p | i).items()} == before, layout
+        for label, value in outputs.items():
+            np.testing.assert_allclose(value, plain[0][label], rtol=1e-12, atol=1e-12)
+        for key, grad in grads.items():
+            np.testing.assert_allclose(grad, plain[1][1][key], rtol=1e-12, atol=1e-12)
+        given = [(k, v) for k, v in (p | i).items()]
+        for results in (list(outputs.items()), list(grads.items())):
+            own(results, given, f"{name} at -O{level}, {layout}")
+
+
+def own(results: list[tuple[str, Any]], given: list[tuple[str, Any]], context: str) -> None:
+    for k, (label, value) in enumerate(results):
+        assert type(value) is np.ndarray, (context, label)
+        assert value.flags.writeable and value.flags.c_contiguous, (context, label, value.flags)
+        for other, array in [*given, *results[:k]]:
+            assert not np.may_share_memory(value, array) or not np.shares_memory(value, array), (
+                f"{context}: {label} shares memory with {other}"
+            )
+
+
+# Free dims, empty batches
+
+
+def freed(call: Call, n: int) -> Call:
+    """The call with every axis of size n free."""
+    args = tuple(
+        Argument(a.name, a.kind, tuple("N" if s == n else s for s in a.shape), a.domain, a.index)
+        for a in call.arguments
+    )
+    options = dict(call.options)
+    if call.op in ("zeros", "ones", "eye", "arange"):
+        options["*"] = tuple("N" if s == n else s for s in options["*"])
+    if "shape" in options and call.op == "broadcast":
+        options["shape"] = tuple("N" if s == n else s for s in options["shape"])
+    return Call(call.op, call.tag, args, options)
+
+
+@cache
+def free_calls(name: str) -> tuple[tuple[str, Call], ...]:
+    """Calls with one size free, as far as they compile: (text, call)."""
+    found = []
+    for call in calls(name):
+        sizes = sorted({s for a in call.arguments for s in a.shape} | {
+            s for s in call.options.get("*", ()) if name not in ("transpose",)
+        })  # fmt: skip
+        for n in sizes:
+            if n > 1:
+                candidate = freed(call, n)
+                try:
+                    found.append((source((candidate,), ("N",)), candidate))
+                except bpc.BpcError:
+                    continue
+    return tuple(found)
+
+
+#: what needs at least one entry
+NONEMPTY = ("mean", "max", "min", "var", "std", "argmax", "argmin")
+
+
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_free_sizes_and_empty_batches(name: str) -> None:
+    """With a free dim N: right at N = 6, and at N = 0 empty, 0, or a ValueError that says why."""
+    assert bool(free_calls(name)) == (name not in NEVER_FREE), name
+    refused = 0
+    for text, call in free_calls(name):
+        for level in LEVELS:
+            m = bpc.load(text, level=level)
+            params, inputs = draw((call,), m, np.random.default_rng(6), {"N": 6})
+            context = f"{call.text} with N = 6 at -O{level}"
+            outputs = forward(m, params, inputs)
+            for label, value in outputs.items():
+                assert value.shape == shape_of(m.OUTPUTS[label], {"N": 6}), context
+            if name not in NO_GRADIENT:
+                rng = np.random.default_rng(7)
+                check_gradient(m, params, inputs, rng, directions=1, step=0.01, context=context)
+            params, inputs = draw((call,), m, np.random.default_rng(8), {"N": 0})
+            if not any("N" in a.shape for a in call.arguments) and name not in ("zeros", "ones"):
+                continue
+            try:
+                outputs = forward(m, params, inputs)
+                cost, grads = m.value_and_grad(params, **inputs)
+            except ValueError as error:
+                assert name in NONEMPTY, context
+                pattern = r"(mean|max|min|var|std|argmax or argmin) of no entries \(<text>:\d+\)"
+                assert re.fullmatch(pattern, str(error)), str(error)
+                refused += 1
+                continue
+            for label, value in outputs.items():
+                assert value.shape == shape_of(m.OUTPUTS[label], {"N": 0}), context
+                assert not np.isnan(value).any(), context
+            assert math.isfinite(cost), context
+            for key, grad in grads.items():
+                assert grad.shape == params[key].shape and np.isfinite(grad).all(), (context, key)
+    assert bool(refused) == (name in NONEMPTY)
+
+
+NEVER_FREE: dict[str, str] = {}
+
+
+# Scalars on Python floats
+
+
+VALUES = (0.5, -0.5, 2.0, -3.0, 1.0, -1.0, 0.0, -0.0, 1e-300, 1e300, -1e300, 800.0, -800.0,
+          math.inf, -math.inf, math.nan)  # fmt: skip
+SCALARS = [
+    op.name for op in OPS.values()
+    if (op.elementwise and op.scalar and op.domain or ((),) in [c[0] for c in op.cases]
+        or ((), ()) in [c[0] for c in op.cases])
+    and op.group != "internal" and op.name != "stack"
+]  # fmt: skip
+
+
+def scalar_call(name: str) -> str:
+    names = ["x", "y", "z"][: arity(OPS[name])]
+    return SIGNS[name].format(*names) if name in SIGNS else f"{name}({', '.join(names)})"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", SCALARS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_scalars_are_as_numpy(name: str, level: int) -> None:
+    """Modules of Python floats against arrays, on ordinary and on extreme values."""
+    n = arity(OPS[name])
+    names = ["x", "y", "z"][:n]
+    scalar = bpc.load(f"param {', '.join(names)}\ncost J = {scalar_call(name)}", level=level)
+    array = bpc.load(
+        f"dim K\nparam {', '.join(f'{v}: [K]' for v in names)}\n"
+        f"o = {scalar_call(name)}\ncost J = sum(o)\noutput o",
+        level=level,
+    )
+    assert "_converted" in vars(scalar) and "_bind" in vars(array)
+    values = VALUES if n < 3 else VALUES[::2]
+    grid = np.array(list(itertools.product(values, repeat=n)))
+    columns = {v: grid[:, i].copy() for i, v in enumerate(names)}
+    expected = array.forward(columns)
+    _, slopes = array.value_and_grad(columns)
+    for k, row in enumerate(grid.tolist()):
+        point = dict(zip(names, row))
+        cost, grads = scalar.value_and_grad(point)
+        assert type(cost) is float, (point, cost)
+        assert same(cost, expected[k]), (name, point, cost, expected[k])
+        assert same(scalar.cost(point), expected[k])
+        for v in names:
+            assert type(grads[v]) is float, (point, grads)
+            assert same(grads[v], slopes[v][k]), (name, f"d/d{v}", point, grads[v], slopes[v][k])
+
+
+def same(a: float, b: float) -> bool:
+    """Equal to rounding, NaN as NaN, and 0 with its sign."""
+    if a != a or b != b:
+        return a != a and b != b
+    if a == b == 0:
+        return True
+    return a == b or math.isclose(a, b, rel_tol=1e-12, abs_tol=5e-322)
+
+
+@pytest.mark.parametrize("kind", ["python", "0-d", "numpy"])
+@pytest.mark.parametrize("name", SCALARS)
+def test_scalars_of_any_type(name: str, kind: str) -> None:
+    """Python floats, 0-d arrays and NumPy's scalars, in modules of scalars and of arrays."""
+    n = arity(OPS[name])
+    names = ["x", "y", "z"][:n]
+    domain = OPS[name].domain or (WIDE,) * n
+    point = {v: (3 * low + high) / 4 for v, (low, high) in zip(names, domain)}
+    make: Any = {"python": float, "0-d": np.array, "numpy": np.float64}[kind]
+    text = f"param {', '.join(names)}\ncost J = {scalar_call(name)}"
+    expected, slopes = bpc.load(text).value_and_grad(point)
+    for extra in ("", "\noutput e = zeros(3)"):
+        m = bpc.load(text + extra)
+        cost, grads = m.value_and_grad({k: make(v) for k, v in point.items()})
+        assert type(cost) is float and math.isclose(cost, expected, rel_tol=1e-14)
+        for v in names:
+            assert grads[v] == pytest.approx(slopes[v], rel=1e-13)
+            if kind != "python":
+                assert grads[v].dtype == float and grads[v].shape == ()

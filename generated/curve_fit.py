@@ -31,7 +31,7 @@ def forward(params, t):
     t                    real [N]  time, s
     """
     arrays, dims = _bind(params, {"t": t})
-    return _forward(*arrays, **dims)
+    return np.ascontiguousarray(_forward(*arrays, **dims))
 
 
 def cost(params, t, y):
@@ -62,7 +62,7 @@ def value_and_grad(params, t, y):
     arrays, dims = _bind(params, {"t": t, "y": y})
     _require(dims["N"] - 1 >= 0, "mean of no entries (curve_fit.bp:11)")
     value, *grads = _value_and_grad(*arrays, **dims)
-    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype) for g in grads]))
+    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
 
 
 def init(seed=0, dtype=np.float64):
@@ -100,6 +100,7 @@ def _cost(amplitude, rate, omega, phase, t, y, N):
 
 
 def _value_and_grad(amplitude, rate, omega, phase, t, y, N):
+    dtype = amplitude.dtype
     # forward, left to right
     fit_exp = np.exp(-rate * t)  # curve_fit.bp:10
     fit_mul = amplitude * fit_exp  # curve_fit.bp:10
@@ -109,7 +110,7 @@ def _value_and_grad(amplitude, rate, omega, phase, t, y, N):
     J_sub = fit - y  # curve_fit.bp:11
     J = _mean(J_sub**2)  # curve_fit.bp:11
     # backward, right to left
-    dJ_dJ = 1.0  # curve_fit.bp:11
+    dJ_dJ = dtype.type(1.0)  # curve_fit.bp:11
     dJ_dfit = 2.0 * (J_sub / N)  # curve_fit.bp:10
     dJ_dfit_mul = dJ_dfit * fit_cos  # curve_fit.bp:10
     mul = dJ_dfit * fit_mul * np.sin(fit_add)  # curve_fit.bp:10
@@ -133,7 +134,7 @@ def _values(params):
 
 def _bind(params, inputs):
     """The arrays, parameters first, and the free dims; an error where one does not fit."""
-    arrays, dims, dtype, numbers = [], {}, None, []
+    arrays, dims, numbers, dtype = [], {}, [], None
     for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
         kind, shape = _TYPES[name]
         if type(value) is not np.ndarray:
@@ -214,8 +215,8 @@ def _sum(x, axis=None, keepdims=False):
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
-    return total * (total.size / x.size)
+    return total / (x.size / max(total.size, 1))
 
 
 # sha256 of the text above:
-# 11fa17e97f7403488668750781bb236f4df47e595007b71f9100a4859ca83f1b
+# 1573b139baa9be15b5a9b7299da7c45d8199d6529ccd4164077c148fc6aba22b

@@ -60,7 +60,7 @@ def forward(params, x):
     x             real [N, D]  features, about 1 in size
     """
     arrays, dims = _bind(params, {"x": x})
-    return _forward(*arrays, **dims)
+    return np.ascontiguousarray(_forward(*arrays, **dims))
 
 
 def cost(params, x, label):
@@ -107,7 +107,7 @@ def value_and_grad(params, x, label):
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] - 1 >= 0, "mean of no entries (deep_net.bp:21)")
     value, *grads = _value_and_grad(*arrays, **dims)
-    return float(value), dict(zip(PARAMS, grads))
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, grads)))
 
 
 def init(seed=0, dtype=np.float64):
@@ -200,9 +200,11 @@ def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
     logits = h4 @ V + c  # deep_net.bp:20
     J = _mean(_cross_entropy(logits, label))  # deep_net.bp:21
     # backward, right to left
-    dJ_dJ = 1.0  # deep_net.bp:21
+    dJ_dJ = dtype.type(1.0)  # deep_net.bp:21
+    select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # deep_net.bp:21
+    expand_dims = select[:, None]  # deep_net.bp:21
     sub = _softmax(logits, -1) - _one_hot(label, 3, dtype)  # deep_net.bp:21
-    dJ_dlogits = np.where(label == -1, 0.0, 1.0 / N)[:, None] * sub  # deep_net.bp:21
+    dJ_dlogits = expand_dims * sub  # deep_net.bp:21
     dJ_dc = _sum(dJ_dlogits, axis=0)  # deep_net.bp:20
     dJ_dh4 = dJ_dlogits @ V.T  # deep_net.bp:20
     dJ_dV = h4.T @ dJ_dlogits  # deep_net.bp:20
@@ -259,7 +261,7 @@ def _values(params):
 
 def _bind(params, inputs):
     """The arrays, parameters first, and the free dims; an error where one does not fit."""
-    arrays, dims, dtype, numbers = [], {}, None, []
+    arrays, dims, numbers, dtype = [], {}, [], None
     for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
         kind, shape = _TYPES[name]
         if type(value) is not np.ndarray:
@@ -340,19 +342,19 @@ def _sum(x, axis=None, keepdims=False):
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
-    return total * (total.size / x.size)
+    return total / (x.size / max(total.size, 1))
 
 
 def _softmax(x, axis=-1):
     """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
+    e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
+    return e / _sum(e, axis, True)
 
 
 def _log_softmax(x, axis=-1):
     """x - log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
-    z = x - x.max(axis, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis, keepdims=True))
+    z = x - x.max(axis, keepdims=True, initial=-np.inf)
+    return z - np.log(_sum(np.exp(z), axis, True))
 
 
 def _one_hot(label, classes, dtype):
@@ -384,4 +386,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# c3c715028be55dc0e86ac3076e083941e766dec0829e7976876a1a8eef2e3a27
+# 6e19c8e1fab70aaa3cb95e9ab4d4c377b08cab226f5f9924d71b27f89d86aae5

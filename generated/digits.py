@@ -36,7 +36,7 @@ def forward(params, x):
     x             real [N, 64]
     """
     arrays, dims = _bind(params, {"x": x})
-    return _forward(*arrays, **dims)
+    return np.ascontiguousarray(_forward(*arrays, **dims))
 
 
 def cost(params, x, label):
@@ -67,7 +67,7 @@ def value_and_grad(params, x, label):
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] - 1 >= 0, "mean of no entries (digits.bp:13)")
     value, *grads = _value_and_grad(*arrays, **dims)
-    return float(value), dict(zip(PARAMS, grads))
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, grads)))
 
 
 def init(seed=0, dtype=np.float64):
@@ -116,9 +116,11 @@ def _value_and_grad(W1, b1, W2, b2, x, label, N):
     logits = h @ W2 + b2  # digits.bp:12
     J = _mean(_cross_entropy(logits, label))  # digits.bp:13
     # backward, right to left
-    dJ_dJ = 1.0  # digits.bp:13
+    dJ_dJ = dtype.type(1.0)  # digits.bp:13
+    select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # digits.bp:13
+    expand_dims = select[:, None]  # digits.bp:13
     sub = _softmax(logits, -1) - _one_hot(label, 10, dtype)  # digits.bp:13
-    dJ_dlogits = np.where(label == -1, 0.0, 1.0 / N)[:, None] * sub  # digits.bp:13
+    dJ_dlogits = expand_dims * sub  # digits.bp:13
     dJ_db2 = _sum(dJ_dlogits, axis=0)  # digits.bp:12
     dJ_dh = dJ_dlogits @ W2.T  # digits.bp:12
     dJ_dW2 = h.T @ dJ_dlogits  # digits.bp:12
@@ -141,7 +143,7 @@ def _values(params):
 
 def _bind(params, inputs):
     """The arrays, parameters first, and the free dims; an error where one does not fit."""
-    arrays, dims, dtype, numbers = [], {}, None, []
+    arrays, dims, numbers, dtype = [], {}, [], None
     for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
         kind, shape = _TYPES[name]
         if type(value) is not np.ndarray:
@@ -222,19 +224,19 @@ def _sum(x, axis=None, keepdims=False):
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
-    return total * (total.size / x.size)
+    return total / (x.size / max(total.size, 1))
 
 
 def _softmax(x, axis=-1):
     """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
+    e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
+    return e / _sum(e, axis, True)
 
 
 def _log_softmax(x, axis=-1):
     """x - log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
-    z = x - x.max(axis, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis, keepdims=True))
+    z = x - x.max(axis, keepdims=True, initial=-np.inf)
+    return z - np.log(_sum(np.exp(z), axis, True))
 
 
 def _one_hot(label, classes, dtype):
@@ -266,4 +268,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 940fde9bcd152d42fa0e9daa69e5d8a2b1a04459d4d5c0299aec695608d5f79d
+# 404b635ae4856b3215b35e3305e4edeeb39ad49b7a5422d52536dc273242e400

@@ -27,7 +27,7 @@ def forward(params, x):
     x            real [N, D]  the features, one row each
     """
     arrays, dims = _bind(params, {"x": x})
-    return _forward(*arrays, **dims)
+    return np.ascontiguousarray(_forward(*arrays, **dims))
 
 
 def cost(params, x, y):
@@ -54,7 +54,7 @@ def value_and_grad(params, x, y):
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] - 1 >= 0, "mean of no entries (linear_regression.bp:9)")
     value, *grads = _value_and_grad(*arrays, **dims)
-    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype) for g in grads]))
+    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -87,12 +87,13 @@ def _cost(w, b, x, y, N, D):
 
 
 def _value_and_grad(w, b, x, y, N, D):
+    dtype = w.dtype
     # forward, left to right
     fit = x @ w + b  # linear_regression.bp:8
     J_sub = fit - y  # linear_regression.bp:9
     J = _mean(J_sub**2)  # linear_regression.bp:9
     # backward, right to left
-    dJ_dJ = 1.0  # linear_regression.bp:9
+    dJ_dJ = dtype.type(1.0)  # linear_regression.bp:9
     dJ_dfit = 2.0 * (J_sub / N)  # linear_regression.bp:8
     dJ_db = _sum(dJ_dfit)  # linear_regression.bp:8
     dJ_dw = dJ_dfit @ x  # linear_regression.bp:8
@@ -112,7 +113,7 @@ def _values(params):
 
 def _bind(params, inputs):
     """The arrays, parameters first, and the free dims; an error where one does not fit."""
-    arrays, dims, dtype, numbers = [], {}, None, []
+    arrays, dims, numbers, dtype = [], {}, [], None
     for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
         kind, shape = _TYPES[name]
         if type(value) is not np.ndarray:
@@ -193,8 +194,8 @@ def _sum(x, axis=None, keepdims=False):
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
-    return total * (total.size / x.size)
+    return total / (x.size / max(total.size, 1))
 
 
 # sha256 of the text above:
-# bae0ce67e4b0854a7440be24e6bcc96fc259e8057237522d6f6361cc41c4167e
+# 52af21b1999af844458b344bf6ec922163e1cd99eb4e85f596532e36afe3ca5d

@@ -27,7 +27,7 @@ def forward(params, x):
     x            real [N, D]  standardised features: mean 0, deviation 1
     """
     arrays, dims = _bind(params, {"x": x})
-    return _forward(*arrays, **dims)
+    return np.ascontiguousarray(_forward(*arrays, **dims))
 
 
 def cost(params, x, y):
@@ -54,7 +54,7 @@ def value_and_grad(params, x, y):
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] - 1 >= 0, "mean of no entries (logistic_regression.bp:10)")
     value, *grads = _value_and_grad(*arrays, **dims)
-    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype) for g in grads]))
+    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -88,11 +88,12 @@ def _cost(w, b, x, y, N, D):
 
 
 def _value_and_grad(w, b, x, y, N, D):
+    dtype = w.dtype
     # forward, left to right
     z = x @ w + b  # logistic_regression.bp:9
     J = _mean(_bce_with_logits(z, y)) + 0.0005 * _sum(w**2)  # logistic_regression.bp:10
     # backward, right to left
-    dJ_dJ = 1.0  # logistic_regression.bp:10
+    dJ_dJ = dtype.type(1.0)  # logistic_regression.bp:10
     dJ_dz = (_sigmoid(z) - y) / N  # logistic_regression.bp:10
     dJ_db = _sum(dJ_dz)  # logistic_regression.bp:9
     dJ_dw = 0.001 * w + dJ_dz @ x  # logistic_regression.bp:1
@@ -112,7 +113,7 @@ def _values(params):
 
 def _bind(params, inputs):
     """The arrays, parameters first, and the free dims; an error where one does not fit."""
-    arrays, dims, dtype, numbers = [], {}, None, []
+    arrays, dims, numbers, dtype = [], {}, [], None
     for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
         kind, shape = _TYPES[name]
         if type(value) is not np.ndarray:
@@ -193,7 +194,7 @@ def _sum(x, axis=None, keepdims=False):
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
-    return total * (total.size / x.size)
+    return total / (x.size / max(total.size, 1))
 
 
 def _sigmoid(x):
@@ -208,4 +209,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 4d911f7ad9269eb70588cb109104f1b53286451067345887c2191d263a9e5185
+# 4afb3dfdb466f83421cdfb1689d3af7588d4c559dc110c5afaeb75236775cc54

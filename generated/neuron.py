@@ -27,7 +27,7 @@ def cost(params, x=-2.0, y=2.0):
     y            real  scalars; the value after = is a sample: the default when no data is given
     """
     w, b = _values(params)
-    if not (type(w) is type(b) is type(x) is type(y) is float):
+    if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(cost, params, x=x, y=y)
     return _cost(w, b, x, y)
 
@@ -41,7 +41,7 @@ def value_and_grad(params, x=-2.0, y=2.0):
     y            real  scalars; the value after = is a sample: the default when no data is given
     """
     w, b = _values(params)
-    if not (type(w) is type(b) is type(x) is type(y) is float):
+    if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
     value, *grads = _value_and_grad(w, b, x, y)
     return value, dict(zip(PARAMS, grads))
@@ -145,4 +145,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 817d2acceec2290a9ab4445b0a23d51dce551d991002193bdeeff7a90379e153
+# d8f6b0e0d79378eebbeeb2459db61228c2b02bed82d2eeec99083ff8b0865b4e

@@ -30,10 +30,10 @@ def cost(params, x=1.0, y=5.0):
     x             real
     y             real
     """
-    values = [*_values(params), x, y]
-    if not {float}.issuperset(map(type, values)):
+    w1, b1, w2, b2 = _values(params)
+    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
         return _converted(cost, params, x=x, y=y)
-    return _cost(*values)
+    return _cost(w1, b1, w2, b2, x, y)
 
 
 def value_and_grad(params, x=1.0, y=5.0):
@@ -46,10 +46,10 @@ def value_and_grad(params, x=1.0, y=5.0):
     x             real
     y             real
     """
-    values = [*_values(params), x, y]
-    if not {float}.issuperset(map(type, values)):
+    w1, b1, w2, b2 = _values(params)
+    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(*values)
+    value, *grads = _value_and_grad(w1, b1, w2, b2, x, y)
     return value, dict(zip(PARAMS, grads))
 
 
@@ -172,4 +172,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# d34963c8f8b47c877db53d31215002ab8f38005a74b9ff2a9485f93bbaa67025
+# e50f80d8b7ae4bb80b013c5a853428dd290d59653d5855c1393df2ee1778a961

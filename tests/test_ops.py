@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracle import check_gradient
+from oracle import Unsettled, check_gradient
 from scipy import special
 
 import bpc
@@ -36,8 +36,6 @@ COMPOSED = ("where", "squared_error", "absolute_error", "huber", "hinge")
 #: where the true derivative is not what bpc promises
 NO_GRADIENT = {"stop": "passes no gradient", "sign": "0", "floor": "0", "argmax": "an int",
                "argmin": "an int", "any": "a bool", "all": "a bool"}  # fmt: skip
-#: sizes in their text must be known
-FIXED = {"split": "into equal parts"}
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,13 @@ class Call:
         return None if "parts" in self.options or self.op == "size" else f"u{self.tag}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.results, *([self.twice] if self.twice else []))
+
+    @property
     def statements(self) -> list[str]:
         lines = [f"{', '.join(self.results)} = {self.text}"]
-        if self.twice and OPS[self.op].group in ("arithmetic",):
+        if self.twice and self.op in SIGNS:
             lines.append(f"{self.twice} = ({self.text}) + ({self.text}) * ({self.text})")
         elif self.twice:
             lines.append(f"{self.twice} = {self.text} + {self.text} * {self.text}")
@@ -185,31 +187,25 @@ def calls(name: str) -> tuple[Call, ...]:
     for c in real_pairs[:1]:
         a, b = c.arguments
         if (a.kind, a.shape) == (b.kind, b.shape) and name != "concat":
-            found.append(Call(name, "same", (a.__class__("xs_0", a.kind, a.shape, b.domain),) * 2, {}))
+            low, high = zip(a.domain, b.domain)
+            both = Argument("xs_0", a.kind, a.shape, (max(low), min(high)))
+            found.append(Call(name, "same", (both, both), {}))
     return tuple(found)
 
 
-def seeds(call: Call, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Results and the shape that their cotangent has."""
-    for name in (*call.results, *([call.twice] if call.twice else [])):
-        yield name, types[name].partition(" ")[2]
-
-
-def source(some: tuple[Call, ...], dims: tuple[str, ...] = (), seeded: bool = True) -> str:
+def source(some: tuple[Call, ...], free: bool = False, seeded: bool = True) -> str:
     """The program: each result times a cotangent of its own, summed, is the cost."""
-    lines = [f"dim {', '.join(dims)}"] if dims else []
+    lines = ["dim N", "param anchor: [N]"] if free else ["param anchor: [1]"]
     lines += dict.fromkeys(a.declared for c in some for a in c.arguments)
     body = [line for c in some for line in c.statements]
-    names = [n for c in some for n in (*c.results, *([c.twice] if c.twice else []))]
-    terms = ["0 * anchor"]
-    lines.append("param anchor: [1]")
+    names = [n for c in some for n in c.names]
+    terms = ["sum(0 * anchor)"]
     if seeded:
-        types = bpc.load(source(some, dims, seeded=False)).OUTPUTS
+        types = bpc.load(source(some, free, seeded=False)).OUTPUTS
         for name in names:
             shape = types[name].partition(" ")[2]
             lines.append(f"input s_{name}: {shape}" if shape else f"input s_{name}")
             terms.append(f"sum(s_{name} * {name})")
-    terms[0] = "0 * sum(anchor)"
     return "\n".join([*lines, *body, f"cost J = {' + '.join(terms)}", f"output {', '.join(names)}"])
 
 
@@ -230,7 +226,7 @@ def draw(
 ) -> tuple[Arrays, Arrays]:
     """Random params and inputs for a module."""
     values = {a.name: a.draw(rng, sizes) for c in some for a in c.arguments}
-    params = {"anchor": np.ones(1)} | {k: np.asarray(v) for k, v in values.items()}
+    params = {"anchor": np.ones(sizes.get("N", 1))} | {k: np.asarray(v) for k, v in values.items()}
     inputs = {k: params[k] for k in m.INPUTS if k in params}
     for key in m.INPUTS:
         if key.startswith("s_"):
@@ -362,8 +358,8 @@ def test_values_and_shapes(name: str) -> None:
                 )
             if call.twice:
                 value = expected[0] + expected[0] * (1 * expected[0])
-                np.testing.assert_allclose(found[call.twice], value, rtol=1e-11, atol=1e-12)
-            for label, shape in seeds(call, m.OUTPUTS):
+                np.testing.assert_allclose(found[call.twice], value, rtol=1e-9, atol=1e-12)
+            for label in call.names:
                 kind = m.OUTPUTS[label].partition(" ")[0]
                 assert found[label].shape == shape_of(m.OUTPUTS[label], {}), call.text
                 assert found[label].dtype == {"real": float, "int": int, "bool": bool}[kind]
@@ -390,11 +386,10 @@ def test_gradient(name: str, level: int) -> None:
             assert not grad.any(), key
     else:
         check_gradient(m, params, inputs, rng, directions=3, tolerance=1e-7, step=0.01, context=name)
+        grads = m.value_and_grad(params, **inputs)[1]
         for call in calls(name):
-            for a in call.arguments:
-                if a.kind == "real" and name not in ("size", "floor"):
-                    grads = m.value_and_grad(params, **inputs)[1]
-                    assert grads[a.name].any(), f"{call.text}: no gradient by {a.name}"
+            for a in call.arguments if call.tag == "0" and name != "size" else ():
+                assert a.kind != "real" or grads[a.name].any(), f"no gradient: {call.text}"
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -426,8 +421,8 @@ def test_float32_stays_float32(name: str, level: int) -> None:
 
 def views(x: np.ndarray) -> dict[str, np.ndarray]:
     """The same values laid out in other ways."""
-    spread = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
-    every_other = spread[tuple(slice(None, None, 2) for _ in x.shape)]
+    spread = np.zeros((*(2 * n for n in x.shape), 2), x.dtype)
+    every_other = spread[(*(slice(None, None, 2) for _ in x.shape), ..., 1)]
     every_other[...] = x
     backwards = np.flip(np.flip(x).copy())
     fortran = np.asfortranarray(x) if x.ndim else x.copy()
@@ -491,7 +486,7 @@ def freed(call: Call, n: int) -> Call:
 def free_calls(name: str) -> tuple[tuple[str, Call], ...]:
     """Calls with one size free, as far as they compile: (text, call)."""
     found = []
-    for call in calls(name):
+    for call in calls(name)[: max(len(table(OPS[name])), 4)]:
         sizes = sorted({s for a in call.arguments for s in a.shape} | {
             s for s in call.options.get("*", ()) if name not in ("transpose",)
         })  # fmt: skip
@@ -499,7 +494,7 @@ def free_calls(name: str) -> tuple[tuple[str, Call], ...]:
             if n > 1:
                 candidate = freed(call, n)
                 try:
-                    found.append((source((candidate,), ("N",)), candidate))
+                    found.append((source((candidate,), free=True), candidate))
                 except bpc.BpcError:
                     continue
     return tuple(found)
@@ -509,44 +504,63 @@ def free_calls(name: str) -> tuple[tuple[str, Call], ...]:
 NONEMPTY = ("mean", "max", "min", "var", "std", "argmax", "argmin")
 
 
+#: what needs a size that is known
+KNOWN: tuple[str, ...] = ()
+REFUSED = r"(mean|max|min|var|std|argmax or argmin) of no entries \(<text>:\d+\)"
+#: for one free dim in every case
+SIZE = 12
+
+
 @pytest.mark.parametrize("name", LANGUAGE)
-def test_free_sizes_and_empty_batches(name: str) -> None:
-    """With a free dim N: right at N = 6, and at N = 0 empty, 0, or a ValueError that says why."""
-    assert bool(free_calls(name)) == (name not in NEVER_FREE), name
+def test_free_sizes(name: str) -> None:
+    """Shapes and gradients with a free dim."""
+    assert bool(free_calls(name)) == (name not in KNOWN), name
+    for text, call in free_calls(name):
+        m = bpc.load(text)
+        context = f"{call.text} with N = {SIZE}"
+        for seed in range(6, 12):
+            params, inputs = draw((call,), m, np.random.default_rng(seed), {"N": SIZE})
+            rng = np.random.default_rng(7)
+            try:
+                if name not in NO_GRADIENT:
+                    check_gradient(m, params, inputs, rng, directions=1, step=1e-3, context=context)
+                break
+            except Unsettled:
+                assert seed < 11, context
+        for label, value in forward(m, params, inputs).items():
+            assert value.shape == shape_of(m.OUTPUTS[label], {"N": SIZE}), context
+
+
+@pytest.mark.parametrize("name", LANGUAGE)
+@np.errstate(divide="ignore", invalid="ignore")
+def test_empty_batches(name: str) -> None:
+    """With N = 0: empty, 0, or a ValueError that says why."""
     refused = 0
     for text, call in free_calls(name):
+        if call.arguments and not any("N" in a.shape for a in call.arguments):
+            continue
         for level in LEVELS:
             m = bpc.load(text, level=level)
-            params, inputs = draw((call,), m, np.random.default_rng(6), {"N": 6})
-            context = f"{call.text} with N = 6 at -O{level}"
-            outputs = forward(m, params, inputs)
-            for label, value in outputs.items():
-                assert value.shape == shape_of(m.OUTPUTS[label], {"N": 6}), context
-            if name not in NO_GRADIENT:
-                rng = np.random.default_rng(7)
-                check_gradient(m, params, inputs, rng, directions=1, step=0.01, context=context)
             params, inputs = draw((call,), m, np.random.default_rng(8), {"N": 0})
-            if not any("N" in a.shape for a in call.arguments) and name not in ("zeros", "ones"):
-                continue
+            context = f"{call.text} with N = 0 at -O{level}"
             try:
                 outputs = forward(m, params, inputs)
-                cost, grads = m.value_and_grad(params, **inputs)
+                _, grads = m.value_and_grad(params, **inputs)
             except ValueError as error:
-                assert name in NONEMPTY, context
-                pattern = r"(mean|max|min|var|std|argmax or argmin) of no entries \(<text>:\d+\)"
-                assert re.fullmatch(pattern, str(error)), str(error)
-                refused += 1
+                if re.fullmatch(REFUSED, str(error)) and name in NONEMPTY:
+                    refused += 1
+                else:
+                    assert str(error).startswith("label[") and "N" == call.arguments[0].shape[-1]
                 continue
-            for label, value in outputs.items():
+            for label in call.results:
+                value = outputs[label]
                 assert value.shape == shape_of(m.OUTPUTS[label], {"N": 0}), context
                 assert not np.isnan(value).any(), context
-            assert math.isfinite(cost), context
+                if name in ("sum", "norm") and "N" in call.arguments[0].shape:
+                    assert not value.any(), context
             for key, grad in grads.items():
-                assert grad.shape == params[key].shape and np.isfinite(grad).all(), (context, key)
+                assert grad.shape == params[key].shape and not np.isnan(grad).any(), (context, key)
     assert bool(refused) == (name in NONEMPTY)
-
-
-NEVER_FREE: dict[str, str] = {}
 
 
 # Scalars on Python floats
@@ -558,7 +572,7 @@ SCALARS = [
     op.name for op in OPS.values()
     if (op.elementwise and op.scalar and op.domain or ((),) in [c[0] for c in op.cases]
         or ((), ()) in [c[0] for c in op.cases])
-    and op.group != "internal" and op.name != "stack"
+    and op.group not in ("internal", "reductions") and op.name != "stack"
 ]  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""The IR as text, one equation a line: what `bpc dump` and the goldens show."""
+"""The IR as text, one equation a line: what `bpc dump` and the goldens show.
+
+`%` marks variables that have no name of the source.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ class _Names:
         if atom not in self._names:
             count = self._taken.get(atom.name, 0)
             self._taken[atom.name] = count + 1
-            self._names[atom] = f"{atom.name}.{count}" if count else atom.name
+            name = f"{atom.name}.{count}" if count else atom.name
+            self._names[atom] = name if atom.named else f"%{name}"
         return self._names[atom]
 
 

@@ -24,7 +24,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -35,7 +35,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -132,4 +132,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# e98b136177ddc1835821724d9e2a33ee0f925dc2d44c746c7445b52331958c64
+# 7151f0f36735f656c739850f81dca52b02303eddedd6d3dac0bbb4b909206afd

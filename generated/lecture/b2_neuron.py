@@ -27,7 +27,7 @@ def cost(params, x=2.0, y=1.0):
     y            real  the target
     """
     w, b = _values(params)
-    if not (type(w) is type(b) is type(x) is type(y) is float):
+    if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(cost, params, x=x, y=y)
     return _cost(w, b, x, y)
 
@@ -41,7 +41,7 @@ def value_and_grad(params, x=2.0, y=1.0):
     y            real  the target
     """
     w, b = _values(params)
-    if not (type(w) is type(b) is type(x) is type(y) is float):
+    if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
     value, *grads = _value_and_grad(w, b, x, y)
     return value, dict(zip(PARAMS, grads))
@@ -145,4 +145,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# c7646e6915cd9fc7c25fdc16090ba6a7e92725b37ad6b846472918ec87649e1b
+# 634fec1748b9493b7cc18d8399fbc6aba13dc893497188c2ed83b115128af82e

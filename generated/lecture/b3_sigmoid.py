@@ -30,10 +30,10 @@ def cost(params, x0=1.0, x1=2.0, y=1.0):
     x1            real  the second input
     y             real  the target
     """
-    values = [*_values(params), x0, x1, y]
-    if not {float}.issuperset(map(type, values)):
+    w0, w1, b = _values(params)
+    if not type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float:
         return _converted(cost, params, x0=x0, x1=x1, y=y)
-    return _cost(*values)
+    return _cost(w0, w1, b, x0, x1, y)
 
 
 def value_and_grad(params, x0=1.0, x1=2.0, y=1.0):
@@ -46,10 +46,10 @@ def value_and_grad(params, x0=1.0, x1=2.0, y=1.0):
     x1            real  the second input
     y             real  the target
     """
-    values = [*_values(params), x0, x1, y]
-    if not {float}.issuperset(map(type, values)):
+    w0, w1, b = _values(params)
+    if not type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float:
         return _converted(value_and_grad, params, x0=x0, x1=x1, y=y)
-    value, *grads = _value_and_grad(*values)
+    value, *grads = _value_and_grad(w0, w1, b, x0, x1, y)
     return value, dict(zip(PARAMS, grads))
 
 
@@ -182,4 +182,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# cf552d6e77ee353f8b5599cad6303998860f6888ba6e7ae338b604dff6016beb
+# f74d7bbe2ec3eeb9c8f34c9ec694e87aead2c0234d78c2f17dd2b32d75572430

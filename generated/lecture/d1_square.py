@@ -24,7 +24,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -35,7 +35,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -129,4 +129,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# a58a98f4a3c2b5816fc1f984650d93b05fa763cbc81e6c74069e0cfc70644d45
+# 31d40921662adea74df7ebb55c518937bac3d50f2499a8b685dba753602ca577

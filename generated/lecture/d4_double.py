@@ -24,7 +24,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -35,7 +35,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -129,4 +129,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 0ec923e3564082f31b562aef81cb18ab25b0e6a931177f2f45581cc258615326
+# cdced2442728a8e3df91057b124fa3bd2a8c2630cd0e7878feadcb564d3752c7

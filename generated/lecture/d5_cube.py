@@ -26,7 +26,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -37,7 +37,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -143,4 +143,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 5aac07a36f1131260c115e09c35a92d278ac02133d5e7d57bcb0fd93b78bf392
+# f3d36cf0a9eba93e21ac96eff34e562b31de5a2826406e895b10afda84921aa2

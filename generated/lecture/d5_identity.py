@@ -24,7 +24,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -35,7 +35,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -129,4 +129,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# b1e6f0fb5ca605dd77f9af6565bf0d02467c84d29501d6f272a6a4b84920439c
+# 5763de6390acf3aad621f627c4b050cdb4ee0b9981b27432b21ae5fd42447cc5

@@ -26,7 +26,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -37,7 +37,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -138,4 +138,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 9bf1c257937da49fd0b4974c6c57f261fdd4212c61fa68ed82dae6707674cb1f
+# 4e20ceddd62d5524bd23c258d24e1513c646129726c4d3e4a262d39948dd016a

@@ -26,7 +26,7 @@ def cost(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(cost, params)
     return _cost(w)
 
@@ -37,7 +37,7 @@ def value_and_grad(params):
     params["w"]  real  the weight
     """
     (w,) = _values(params)
-    if not (type(w) is float):
+    if not type(w) is float:
         return _converted(value_and_grad, params)
     value, *grads = _value_and_grad(w)
     return value, dict(zip(PARAMS, grads))
@@ -139,4 +139,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# f4fceed051d59945b0e21010aa6950eed223bfec6a0985e571bffa92ca6a6844
+# bb583e86e8494bb010236b6654a5a4a4a83fde498008871707394651a3e99333

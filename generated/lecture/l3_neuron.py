@@ -27,7 +27,7 @@ def cost(params, x=-2.0, y=2.0):
     y            real  the target
     """
     w, b = _values(params)
-    if not (type(w) is type(b) is type(x) is type(y) is float):
+    if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(cost, params, x=x, y=y)
     return _cost(w, b, x, y)
 
@@ -41,7 +41,7 @@ def value_and_grad(params, x=-2.0, y=2.0):
     y            real  the target
     """
     w, b = _values(params)
-    if not (type(w) is type(b) is type(x) is type(y) is float):
+    if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
     value, *grads = _value_and_grad(w, b, x, y)
     return value, dict(zip(PARAMS, grads))
@@ -145,4 +145,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 9edbc44496730c6f23e7989597986a302432d15b27d43ce604a2b3287e814fa7
+# c5f5a3849179c8a72c49014397acfc84881475661f3e8d4a30493a40d2a0114a

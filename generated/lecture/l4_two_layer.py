@@ -30,10 +30,10 @@ def cost(params, x=1.0, y=5.0):
     x             real  the net's input
     y             real  the target
     """
-    values = [*_values(params), x, y]
-    if not {float}.issuperset(map(type, values)):
+    w1, b1, w2, b2 = _values(params)
+    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
         return _converted(cost, params, x=x, y=y)
-    return _cost(*values)
+    return _cost(w1, b1, w2, b2, x, y)
 
 
 def value_and_grad(params, x=1.0, y=5.0):
@@ -46,10 +46,10 @@ def value_and_grad(params, x=1.0, y=5.0):
     x             real  the net's input
     y             real  the target
     """
-    values = [*_values(params), x, y]
-    if not {float}.issuperset(map(type, values)):
+    w1, b1, w2, b2 = _values(params)
+    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(*values)
+    value, *grads = _value_and_grad(w1, b1, w2, b2, x, y)
     return value, dict(zip(PARAMS, grads))
 
 
@@ -175,4 +175,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# c45fdd434815d02a49198d6876643c06250b46e84b391b2c22b5e5c75cc3bd93
+# 7d7c4a542bc0b2cbf3d335b6e2a44224e43c927cb390c37145c687a136980ca8

@@ -1,9 +1,14 @@
 """The command line. Each command is a module; `app` has what they share: exit codes and errors."""
 
-from bpc.cli import check, compile, completion, derive, dump, ops
 from bpc.cli.app import app, main
+from bpc.cli.check import command as _check
+from bpc.cli.compile import command as _compile
+from bpc.cli.completion import command as _completion
+from bpc.cli.derive import command as _derive
+from bpc.cli.dump import command as _dump
+from bpc.cli.ops import command as _ops
 
-for _module in (compile, check, dump, ops, derive, completion):
-    app.add_command(_module.command)
+for _command in (_compile, _check, _dump, _ops, _derive, _completion):
+    app.add_command(_command)
 
 __all__ = ["app", "main"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
-from typing import Any
 
 import click
 
@@ -30,13 +30,22 @@ def _names(context: click.Context, param: click.Parameter, values: tuple[str, ..
     return names
 
 
+def _place(
+    context: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int | float]:
+    parts = [part for value in values for part in value.split(",")]
+    return dict(Setting().convert(part, param, context) for part in parts)
+
+
 @click.command("derive", epilog=EXAMPLES)
 @click.argument("expression")
 @click.option(
     "--wrt", multiple=True, callback=_names, metavar="NAMES",
     help="The names to derive by. Default: all of them.",
 )  # fmt: skip
-@click.option("--at", type=Setting(), multiple=True, help="Where to take its value.")
+@click.option(
+    "--at", multiple=True, callback=_place, metavar="NAME=VALUE", help="Where to take its value."
+)  # fmt: skip
 @click.option(
     "--epsilon", type=float, multiple=True,
     help="The step of the quotient. Default: each of 1e-1 to 1e-9.",
@@ -44,24 +53,27 @@ def _names(context: click.Context, param: click.Parameter, values: tuple[str, ..
 def command(
     expression: str,
     wrt: list[str],
-    at: tuple[tuple[str, int | float], ...],
+    at: dict[str, int | float],
     epsilon: tuple[float, ...],
 ) -> None:
-    """Derive EXPRESSION by SymPy; with --at, also by (J(w + e) - J(w)) / e."""
+    """Derive EXPRESSION by SymPy; with --at, also by (J(w + e) - J(w)) / e.
+
+    One that begins with a minus goes after two more: bpc derive -- -w^2
+    """
     from bpc import derivation
 
+    sys.setrecursionlimit(20_000)  # SymPy's functions call themselves for what is nested
     if any(not 0 < abs(e) < float("inf") for e in epsilon):
         raise UsageError("--epsilon: a step is a finite number, and not 0")
     formula = derivation.read(expression)
-    place: dict[str, Any] = dict(at)
     _known("--wrt", wrt, formula.names)
-    _known("--at", place, formula.names)
-    missing = [name for name in formula.names if name not in place]
-    if place and missing:
+    _known("--at", at, formula.names)
+    missing = [name for name in formula.names if name not in at]
+    if at and missing:
         raise UsageError(f"--at gives no value for {', '.join(missing)}")
-    where = ", ".join(f"{name} = {place[name]!r}" for name in formula.names if name in place)
+    where = ", ".join(f"{name} = {at[name]!r}" for name in formula.names if name in at)
     click.echo(f"J = {derivation.bp(derivation.symbolic(formula))}")
-    here = derivation.value(formula, place) if not missing else 0.0
+    here = derivation.value(formula, at) if not missing else 0.0
     if not missing:
         click.echo(f"  = {here!r}" + (f" at {where}" if where else ""))
     for name in wrt or formula.names:
@@ -69,10 +81,10 @@ def command(
         click.echo(f"\ndJ/d{name} = {derivation.bp(slope)}")
         if missing:
             continue
-        click.echo(f"{' ' * len(f'dJ/d{name}')} = {derivation.evaluate(slope, place)!r}\n")
+        click.echo(f"{' ' * len(f'dJ/d{name}')} = {derivation.evaluate(slope, at)!r}\n")
         rows = []
         for e in epsilon or EPSILONS:
-            there = derivation.value(formula, {**place, name: place[name] + e})
+            there = derivation.value(formula, {**at, name: at[name] + e})
             rows.append((repr(e), repr(there), repr((there - here) / e)))
         table(rows, ("e", f"J({name} + e)", f"(J({name} + e) - J({name})) / e"))
 

@@ -1,7 +1,7 @@
 """The last look at an output before it is written: nothing in it but what bpc writes.
 
 A model's names and numbers become Python text; whatever they are, the text must hold only the
-statements, modules, attributes and builtins listed here.
+statements, modules, attributes and builtins listed here, and helpers as they stand in bpc.
 
     J = np.exp(x)                 fine
     J = __import__("os")          OutputError: line 9: the name __import__ is not defined
@@ -14,6 +14,8 @@ import gc
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
+
+from bpc.codegen import carried
 
 
 class OutputError(Exception):
@@ -29,24 +31,25 @@ _BUILTINS = (
 BUILTINS = frozenset(_BUILTINS.split())
 # What may follow a dot: NumPy's and SciPy's functions on numbers, methods of plain values.
 _ATTRIBUTES = """
-    abs absolute acos acosh add all allclose amax amin any append arange arccos arccosh arcsin arcsinh
-    arctan arctan2 arctanh argmax argmin argpartition argsort argwhere array array_equal
-    ascontiguousarray asarray asin asinh astype at atan atan2 atanh atleast_1d atleast_2d average base
-    bincount bitwise_and bitwise_or bitwise_xor block bool bool_ broadcast_arrays broadcast_shapes
-    broadcast_to byteswap c_ cbrt ceil cholesky choice choose clip column_stack comb complex128
-    complex64 compress concat concatenate conj conjugate contiguous convolve copy copysign copyto
-    correlate cos cosh count count_nonzero cov cross cummax cumprod cumsum deg2rad default_rng
-    degrees delete det diag diag_indices diagflat diagonal diff digamma digitize dist divide divmod
-    dot double dsplit dstack dtype dtypes e eigh einsum einsum_path empty empty_like endswith epsilon
-    equal erf erfc erfcinv erfcx erfinv errstate euler_gamma exp exp2 expand_dims expit expm1 extend
-    extract eye fabs factorial fft fill fill_diagonal finfo flags flat flatnonzero flatten flip fliplr
-    flipud float16 float32 float64 float_power floating floor floor_divide fmax fmin fmod
-    frexp fromiter fromkeys fsum full full_like gamma gammaincc gammaln gcd get greater greater_equal
-    hsplit hstack hypot identity iinfo imag index indices inf inner insert int16 int32 int64 int8
-    integer integers intersect1d intp inv invert isclose isdigit isdisjoint isfinite isinf isnan
-    isscalar issubdtype issubset item items itemsize ix_ join kaiser keys kind kron ldexp less
-    less_equal lgamma linalg linspace log log10 log1p log2 log_expit log_ndtr log_softmax logaddexp
-    logaddexp2 longdouble logical_and logical_not logical_or logical_xor logspace logsumexp lower lstsq lstrip
+    T abs absolute acos acosh add all allclose amax amin any append arange arccos arccosh arcsin
+    arcsinh arctan arctan2 arctanh argmax argmin argpartition argsort argwhere array array_equal
+    asarray ascontiguousarray asin asinh astype at atan atan2 atanh atleast_1d atleast_2d average
+    base bincount bitwise_and bitwise_or bitwise_xor block bool bool_ broadcast_arrays
+    broadcast_shapes broadcast_to byteswap c_ cbrt ceil choice cholesky choose clear clip
+    column_stack comb complex128 complex64 compress concat concatenate conj conjugate contiguous
+    convolve copy copysign copyto correlate cos cosh count count_nonzero cov cross cummax cumprod
+    cumsum default_rng deg2rad degrees delete det diag diag_indices diagflat diagonal diff
+    difference digamma digitize dist divide divmod dot double dsplit dstack dtype dtypes e eigh
+    einsum einsum_path empty empty_like endswith epsilon equal erf erfc erfcinv erfcx erfinv
+    errstate euler_gamma exp exp2 expand_dims expit expm1 extend extract eye fabs factorial fft fill
+    fill_diagonal finfo flags flat flatnonzero flatten flip fliplr flipud float16 float32 float64
+    float_power floating floor floor_divide fmax fmin fmod frexp fromiter fromkeys fsum full
+    full_like gamma gammaincc gammaln gcd get greater greater_equal hsplit hstack hypot identity
+    iinfo imag index indices inf inner insert int16 int32 int64 int8 integer integers intersect1d
+    intersection intp inv invert isclose isdigit isdisjoint isfinite isinf isnan isscalar issubdtype
+    issubset issuperset item items itemsize ix_ join kaiser keys kind kron ldexp less less_equal
+    lgamma linalg linspace log log10 log1p log2 log_expit log_ndtr log_softmax logaddexp logaddexp2
+    logical_and logical_not logical_or logical_xor logspace logsumexp longdouble lower lstrip lstsq
     mask_indices matmul matrix_transpose max maximum mean median meshgrid mgrid min minimum mod modf
     moveaxis multi_dot multigammaln multiply name nan nan_to_num nanmax nanmin nansum nbytes ndarray
     ndim ndindex ndtr ndtri negative newaxis newbyteorder nextafter nonzero norm normal normalize
@@ -56,11 +59,12 @@ _ATTRIBUTES = """
     remainder removeprefix removesuffix repeat replace reshape resize result_type reverse rint roll
     rollaxis rot90 round row_stack rpartition rsplit rstrip s_ scalar searchsorted select setdefault
     setdiff1d shape shuffle sign signbit signedinteger sin sinc sinh size slogdet softmax solve sort
-    spacing spherical_jn split sqrt square squeeze stack standard_normal startswith std strides strip
-    subtract sum svd swapaxes take take_along_axis tan tanh tau tensordot tile title tiny tolist trace
-    trapezoid transpose tri tril tril_indices triu triu_indices true_divide trunc ufunc uint16 uint32
-    uint64 uint8 ulp uniform unique unravel_index unsignedinteger update upper values vander var vdot
-    view vsplit vstack where writeable xlog1py xlogy zeros zeros_like zeta zfill T
+    spacing spherical_jn split sqrt square squeeze stack standard_normal startswith std strides
+    strip subtract sum svd swapaxes symmetric_difference take take_along_axis tan tanh tau tensordot
+    tile tiny title tolist trace transpose trapezoid tri tril tril_indices triu triu_indices
+    true_divide trunc type ufunc uint16 uint32 uint64 uint8 ulp uniform union unique unravel_index
+    unsignedinteger update upper values vander var vdot view vsplit vstack where writeable xlog1py
+    xlogy zeros zeros_like zeta zfill
 """
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 _STATEMENTS = (
@@ -106,15 +110,22 @@ def _check(text: str) -> None:
             module.walk(node)
     before = head.count("\n")
     scopes = [module]
+    helpers = {*carried.sources(True).values(), *carried.sources(False).values()}
     for function in functions:
+        module.stores.add(function[4 : function.index("(")])
+        text, _, rest = function.partition("\n\n\n")
+        if f"{text}\n" in helpers and not _parse(rest, before).body:
+            before += function.count("\n")
+            continue
         scope = _Scope()
         for part, scope.before in _parts(function, before):
             for node in _parse(part, scope.before).body:
                 scope.walk(node)
         before += function.count("\n")
-        module.stores.add(function[4 : function.index("(")])
         scopes.append(scope)
     for scope in scopes:
+        if hidden := sorted(scope.calls & scope.stores):
+            raise OutputError(f"the function {hidden[0]} is called where a value hides it")
         for name, line in scope.loads.items():
             if name not in scope.stores and name not in module.stores and name not in BUILTINS:
                 raise OutputError(f"line {line}: the name {name} is not defined")
@@ -149,6 +160,7 @@ class _Scope:
         self.before = 0
         self.stores: set[str] = set()
         self.loads: dict[str, int] = {}
+        self.calls: set[str] = set()
 
     def walk(self, root: ast.AST) -> None:
         """Take in a statement; OutputError where it holds anything that is not listed."""
@@ -178,9 +190,11 @@ class _Scope:
                 stores.add(node.name)
             elif kind is ast.FunctionDef and node.decorator_list:
                 self._refuse(node)
-            elif kind is ast.Call and _is_getattr(node):
-                waiting += node.args
-                continue
+            elif kind is ast.Call and node.func.__class__ is ast.Name:
+                if _is_getattr(node):
+                    waiting += node.args
+                    continue
+                self.calls.add(node.func.id)
             for value in node.__dict__.values():
                 if isinstance(value, ast.AST):
                     waiting.append(value)

@@ -56,6 +56,11 @@ def _of_numbers(equation: Equation, numbers: set[Var]) -> bool:
 def _with_dtype(equation: Equation, numbers: set[Var], body: list[Equation]) -> Equation:
     """Arithmetic gives a Python number again; what NumPy computes of them gets the call's dtype."""
     e = equation
+    if e.op == "logical_not":
+        filled = Var(e.out.name, e.out.type)
+        attrs = (("shape", ()),)
+        body.append(Equation("full", e.args, (filled,), e.span, attrs, e.adjoint))
+        return Equation(e.op, (filled,), e.outs, e.span, (), e.adjoint)
     if isinstance(OPS[e.op].numpy, str) and not OPS[e.op].numpy[-1].isalnum():  # type: ignore[index]
         numbers.add(e.out)
         return e

@@ -121,7 +121,8 @@ def _few(w: Writer, params: list[str], inputs: Sequence[Argument]) -> list[str] 
     else:
         lines = [f"    {', '.join(params)} = _values(params)"]
     if tests:
-        lines.append(f"    if not ({' and '.join(tests)}):")
+        whole = tests[0] if len(tests) == 1 else f"({' and '.join(tests)})"
+        lines.append(f"    if not {whole}:")
     call = f"    value, *grads = _value_and_grad({', '.join([*params, *names])})"
     widest = max(map(len, [*lines, call]))
     return lines if tests and widest <= layout.WIDTH else None
@@ -141,9 +142,12 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[s
     dtype = f", arrays[{real}].dtype" if real is not None and set(kinds) == {"real"} else ""
     if function.name == "cost":
         return [*lines, f"    return float({call})"]
+    in_rows = f"    return np.ascontiguousarray({call})"
     if function.name == "forward" and count == 1:
-        return [*lines, f"    return np.asarray({call}{dtype})" if scalar else f"    return {call}"]
-    each = f"[np.asarray(g{dtype}) for g in grads]" if scalar else "grads"
+        return [*lines, f"    return np.asarray({call}{dtype})" if scalar else in_rows]
+    each = "map(np.ascontiguousarray, grads)"
+    if scalar:
+        each = f'[np.asarray(g{dtype}, order="C") for g in grads]'
     if function.name == "forward":
         return [
             *lines,

@@ -21,6 +21,7 @@ from bpc.derivation.formula import Formula, compute, fail
 from bpc.ops import OPS
 from bpc.ops.derive import SYMBOLS, primal
 
+DEEPEST = 200  # with the recursion limit that `bpc derive` sets
 EXACT_BITS = 1100  # a larger power of numbers becomes a float
 
 
@@ -50,7 +51,7 @@ def symbolic(formula: Formula) -> sympy.Expr:
         try:
             values.append(ALGEBRA.get(step.op, _by_table(step.op))(*args))
         except (ArithmeticError, RecursionError, MemoryError):
-            fail(span, "BP404", limit=100)
+            fail(span, "BP404", limit=DEEPEST)
     return values[-1]
 
 
@@ -65,7 +66,7 @@ def derivative(formula: Formula, name: str) -> sympy.Expr:
     try:
         return slope(symbolic(formula), symbol(name))
     except RecursionError:
-        return fail(formula.spans[-1], "BP404", limit=100)
+        return fail(formula.spans[-1], "BP404", limit=DEEPEST)
 
 
 def slope(expression: sympy.Expr, by: sympy.Symbol) -> sympy.Expr:

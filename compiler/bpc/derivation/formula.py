@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, NoReturn
 
 from bpc import syntax
-from bpc.diagnostics import BpcError, Diagnostic, Problem, did_you_mean
+from bpc.diagnostics import BpcError, Problem, did_you_mean
 from bpc.ir import Literal, Var
 from bpc.lower.calls import signature
 from bpc.lower.expressions import CONSTANTS, ELEMENTWISE, is_builtin
@@ -28,6 +28,7 @@ NAME = "<expression>"
 PREFIX = "cost J = "
 MOST_STEPS = 1000
 CHOICES = {"max": "maximum", "min": "minimum"}
+NUMBERS = ("Value", "Factor", "Bool")  # roles of arguments
 UNARY = {"-": "neg", "not": "logical_not"}
 
 
@@ -85,6 +86,7 @@ def fail(span: Span, code: str, help: str | None = None, **values: object) -> No
 
 def read(text: str) -> Formula:
     """The formula that a text is. Raises BpcError with places in that text."""
+    source = Source(NAME, text)
     try:
         model, diagnostics = parse(Source(NAME, PREFIX + text))
         if diagnostics:
@@ -96,18 +98,17 @@ def read(text: str) -> Formula:
         assert isinstance(cost, syntax.Cost)
         formula = Formula()
         _real(formula, _Reader(formula).read(cost.value), cost.value.span)
-        return formula
     except BpcError as error:
-        source = Source(NAME, text)
-        raise BpcError(_moved(d, source) for d in error.diagnostics) from None
+        moved = [replace(d, span=_moved(d.span, source)) for d in error.diagnostics]
+        raise BpcError(moved) from None
+    formula.spans = [_moved(span, source) for span in formula.spans]
+    return formula
 
 
-def _moved(d: Diagnostic, source: Source) -> Diagnostic:
-    """The diagnostic without the words that were put before the expression."""
-    start, end = (
-        min(max(0, i - len(PREFIX)), len(source.text)) for i in (d.span.start, d.span.end)
-    )
-    return Diagnostic(d.code, d.message, Span(source, start, end), d.help)
+def _moved(span: Span, source: Source) -> Span:
+    """The place without the words that were put before the expression."""
+    start, end = (min(max(0, i - len(PREFIX)), len(source.text)) for i in (span.start, span.end))
+    return Span(source, start, end)
 
 
 class _Reader:
@@ -248,7 +249,7 @@ def _no_numbers(node: syntax.Call) -> NoReturn:
 def _bind(node: syntax.Call, name: str, args: list[int]) -> dict[str, int]:
     """The arguments of a function that takes numbers alone, by name, in its order."""
     names = [p.name for p in signature(name)]
-    if any(p.annotation not in ("Value", "Bool") or "*" in str(p) for p in signature(name)):
+    if any(p.annotation not in NUMBERS or "*" in str(p) for p in signature(name)):
         _no_numbers(node)
     given: dict[str, int] = {}
     for argument, i in zip(node.arguments, args):
@@ -277,7 +278,7 @@ def compute(op: str, args: list[Any]) -> Any:
     args = [a if isinstance(a, bool) else float(a) for a in args]
     try:
         return function(*args)
-    except NameError:  # a helper that takes SciPy, which bpc itself does without
+    except (AttributeError, NameError):  # a helper that takes SciPy, which bpc itself does without
         import sympy
 
         from bpc.ops.derive import SYMBOLS, primal

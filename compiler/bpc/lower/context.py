@@ -127,7 +127,7 @@ class Context:
         """Record an error and give up what is being evaluated."""
         self.give_up(Problem(code, help, **values), span)
 
-    def give_up(self, problem: Problem, span: Span) -> Any:
+    def give_up(self, problem: Problem, span: Span) -> NoReturn:
         """The same for a problem that was found elsewhere."""
         self.record(problem, span)
         raise Failed

@@ -167,7 +167,7 @@ array(
     call=_reshape,
     infer=lambda t, shape: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape: (m.emit("reshape", g, shape=x.shape),),
-    numpy=lambda c, x, shape: c.method(x, "reshape", *c.sizes(shape)),
+    numpy=lambda c, x, shape: c.method(x, "reshape", *(c.sizes(shape) or [c.shape(())])),
     view=True,
     moves=True,
     requires=lambda t, shape: [

@@ -56,6 +56,15 @@ def _call(name: str, kind: str | None = "real") -> Callable[..., Any]:
     return call
 
 
+_CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
+    ((3, 4), {}),
+    ((3, 4), {"axis": 0}),
+    ((2, 3, 4), {"axis": (0, 2)}),
+    ((3, 4), {"axis": -1, "keep": True}),
+    ((), {}),
+)
+
+
 def reduction(
     name: str,
     doc: str,
@@ -78,11 +87,9 @@ def reduction(
             vjp=vjp,
             numpy=lambda c, x, axes, keep: c.reduce(numpy, x, axes, keep),
             requires=requires,
-            cases=(
-                (((3, 4),), {}),
-                (((3, 4),), {"axis": 0}),
-                (((2, 3, 4),), {"axis": (0, 2)}),
-                (((3, 4),), {"axis": -1, "keep": True}),
+            cases=tuple(
+                ((("bool", *shape) if kind == "bool" else shape,), options)
+                for shape, options in _CASES
             ),
         )
     )

@@ -66,8 +66,8 @@ def _sign(x):
 
 
 def _floor(x):
-    """x rounded down; inf and NaN stay."""
-    return float(math.floor(x)) if math.isfinite(x) else x
+    """x rounded down; inf, NaN and -0.0 stay."""
+    return float(math.floor(x)) if math.isfinite(x) and x else x
 
 
 def _sin(x):
@@ -113,6 +113,8 @@ def _cosh(x):
 
 def _lgamma(x):
     """The logarithm of the gamma function; inf at its poles."""
+    if x == -math.inf:
+        return x
     try:
         return math.lgamma(x)
     except (OverflowError, ValueError):

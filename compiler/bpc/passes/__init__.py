@@ -21,7 +21,7 @@ Pass = Callable[[Function], Function]
 _TIDY: tuple[Pass, ...] = (propagate, simplify, cse, simplify, cse, simplify, propagate, dce)
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
-    1: (stabilise, guard, dce),
-    2: (stabilise_all, guard, dce),
+    1: (cse, stabilise, guard, dce),
+    2: (cse, stabilise_all, guard, dce),
 }
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}

@@ -79,8 +79,7 @@ class _Guard:
         cone = self.cone(value, condition)
         if not cone:
             return value
-        m = self.m
-        self.left -= 3 * len(cone)
+        m, mark = self.m, len(self.m.body)
         m.span = m.body[self.index[value]].span
         first = Expr(m, condition)
         needed: dict[Var, Expr] = {value: first if taken else m.logical_not(first)}
@@ -93,7 +92,14 @@ class _Guard:
                     here = _travel(m, equation, position, needed[var])
                     before = needed.get(arg)
                     needed[arg] = here if before is None else m.logical_or(before, here)
-        return self.again(order, needed)[value]
+        copies, fresh = self.again(order, needed)
+        if not fresh:
+            for equation in m.body[mark:]:
+                self.index.pop(equation.out, None)
+            del m.body[mark:]
+            return value
+        self.left -= len(m.body) - mark
+        return copies[value]
 
     def cone(self, value: Var, condition: Atom) -> set[Var]:
         """What leads to the value from partial functions, as far as the condition can travel."""
@@ -118,9 +124,10 @@ class _Guard:
                 cone.add(var)
         return cone
 
-    def again(self, order: list[Var], needed: dict[Var, Expr]) -> dict[Var, Var]:
-        """The cone once more, with guarded arguments."""
-        m, copies = self.m, dict[Var, Var]()
+    def again(self, order: list[Var], needed: dict[Var, Expr]) -> tuple[dict[Var, Var], bool]:
+        """The cone once more, with guarded arguments; and whether any guard is new."""
+        m, copies, fresh = self.m, dict[Var, Var](), False
+        self.note()
         for var in order:
             equation = m.body[self.index[var]]
             m.span, m.hint = equation.span, ""
@@ -128,12 +135,43 @@ class _Guard:
             for i, safe in enumerate(_safe(equation)):
                 if safe is not None:
                     condition = m.broadcast_to(needed[var], args[i].type.shape)
-                    args[i] = m.select(condition, Expr(m, args[i]), safe).atom
+                    self.note()
+                    if not self.guarded(args[i], condition.atom):
+                        args[i] = m.select(condition, Expr(m, args[i]), safe).atom
+                        fresh = True
             out = Var(var.name, var.type, var.named)
             m.body.append(Equation(equation.op, tuple(args), (out,), equation.span, equation.attrs))
             copies[var] = out
         self.note()
-        return copies
+        return copies, fresh
+
+    def guarded(self, arg: Atom, condition: Atom) -> bool:
+        """Whether an argument is already exchanged under a condition that computes the same."""
+        if isinstance(arg, Literal) or arg not in self.index:
+            return False
+        select = self.m.body[self.index[arg]]
+        return select.op == "select" and self.same(select.args[0], condition)
+
+    def same(self, a: Atom, b: Atom) -> bool:
+        """Whether two conditions are the same expression of the same variables."""
+        if a is b or (isinstance(a, Literal) and a == b):
+            return True
+        if isinstance(a, Literal) or isinstance(b, Literal):
+            return False
+        if a not in self.index or b not in self.index:
+            return False
+        x, y = self.m.body[self.index[a]], self.m.body[self.index[b]]
+        return (
+            (x.op, x.attrs, len(x.args)) == (y.op, y.attrs, len(y.args))
+            and x.op in CONDITIONS
+            and all(self.same(s, t) for s, t in zip(x.args, y.args))
+        )
+
+
+#: what conditions are made of on their way
+CONDITIONS = frozenset(
+    "any logical_not logical_or broadcast reshape expand_dims transpose unslice cast scatter gt".split()
+)
 
 
 def _travels(equation: Equation, array: bool) -> bool:

@@ -130,6 +130,14 @@ def _sub(view: View, e: Equation) -> Found:
     return None
 
 
+def _add(view: View, e: Equation) -> Found:
+    for one, other in (e.args, e.args[::-1]):
+        exponent = view.arg(other, "exp")
+        if number(one) == -1 and exponent is not None:
+            return view.m.expm1(view.expr(exponent))
+    return None
+
+
 def _square(view: View, atom: Atom) -> Atom | None:
     """The x of which an atom is the square."""
     power = view.definition(atom, "pow")
@@ -171,6 +179,7 @@ def _pow(view: View, e: Equation) -> Found:
 
 
 RULES = {
+    "add": _add,
     "log": _log,
     "log1p": _log1p,
     "div": _div,

@@ -1,0 +1,83 @@
+"""Each pass on small programs: the IR before and after, and that a second run changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from bpc.compiler import PRIMAL, front
+from bpc.ir import Var
+from bpc.passes import cse, dce, guard, name, propagate, simplify, stabilise
+from bpc.printer import print_function
+from bpc.reverse import gradient
+from bpc.source import Source, Span
+from bpc.verify import verify
+
+CASES = sorted((Path(__file__).parent / "passes").glob("*.bp"))
+PASSES = {
+    "stabilise": stabilise,
+    "guard": guard,
+    "name": name,
+    "propagate": propagate,
+    "simplify": simplify,
+    "cse": cse,
+    "dce": dce,
+}
+ON_PRIMAL = ("stabilise", "guard", "name")
+
+
+def before(path):
+    """The function that a case's pass runs on, and the pass, which the file's name begins with."""
+    which = path.name.partition("-")[0]
+    source = Source(path.name, path.read_text())
+    program = front(source, {})
+    cost = program.functions["cost"]
+    if which not in ON_PRIMAL:
+        cost = gradient(cost, tuple(a.var for a in program.params), Span(source, 0, 0))
+    return cost, PASSES[which]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_text(path, request):
+    function, apply = before(path)
+    result = apply(function)
+    verify(result, path.stem)
+    text = print_function(function) + "\nbecomes\n\n" + print_function(result)
+    golden = path.with_suffix(".txt")
+    if request.config.getoption("--update"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_it_changes_something(path):
+    function, apply = before(path)
+    assert print_function(apply(function)) != print_function(function)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_idempotent(path):
+    function, apply = before(path)
+    for _ in range(4):  # algebra may uncover more algebra
+        function = apply(function)
+    again = apply(function)
+    assert print_function(dce(again)) == print_function(dce(function))
+
+
+def test_every_pass_has_a_case():
+    assert {p.name.partition("-")[0] for p in CASES} == set(PASSES)
+    used = {getattr(p, "__name__", "stabilise") for passes in PRIMAL.values() for p in passes}
+    assert used <= set(PASSES)
+
+
+def test_verify_finds_a_broken_function():
+    function, _ = before(CASES[0])
+    missing = type(function)(
+        function.name, (), function.body, function.results, function.labels
+    )
+    with pytest.raises(Exception, match="is not defined"):
+        verify(missing, "test")
+    first = function.body[0]
+    wrong = Var(first.out.name, first.out.type.with_kind("bool"))
+    body = (type(first)(first.op, first.args, (wrong,), first.span, first.attrs), *function.body[1:])
+    with pytest.raises(Exception, match="should be"):
+        verify(type(function)(function.name, function.params, body, (), ()), "test")

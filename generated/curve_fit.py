@@ -24,44 +24,44 @@ _TYPES = {
 def forward(params, t):
     """The output fit.
 
-    params["amplitude"]  real  mm
-    params["rate"]       real  damping, 1/s
-    params["omega"]      real  angular frequency, rad/s
-    params["phase"]      real  rad
+    params["amplitude"]  real      mm
+    params["rate"]       real      damping, 1/s
+    params["omega"]      real      angular frequency, rad/s
+    params["phase"]      real      rad
     t                    real [N]  time, s
     """
-    arrays, dims = _bind(params, {"t": t})
-    return np.ascontiguousarray(_forward(*arrays, **dims))
+    arrays, _ = _bind(params, {"t": t})
+    return np.ascontiguousarray(_forward(*arrays))
 
 
 def cost(params, t, y):
     """The cost J, a float.
 
-    params["amplitude"]  real  mm
-    params["rate"]       real  damping, 1/s
-    params["omega"]      real  angular frequency, rad/s
-    params["phase"]      real  rad
+    params["amplitude"]  real      mm
+    params["rate"]       real      damping, 1/s
+    params["omega"]      real      angular frequency, rad/s
+    params["phase"]      real      rad
     t                    real [N]  time, s
     y                    real [N]  displacement, mm
     """
     arrays, dims = _bind(params, {"t": t, "y": y})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (curve_fit.bp:11)")
-    return float(_cost(*arrays, **dims))
+    _require(dims["N"] >= 1, "mean of no entries (curve_fit.bp:11)")
+    return float(_cost(*arrays))
 
 
 def value_and_grad(params, t, y):
     """The cost J, a float, and its gradient, like params.
 
-    params["amplitude"]  real  mm
-    params["rate"]       real  damping, 1/s
-    params["omega"]      real  angular frequency, rad/s
-    params["phase"]      real  rad
+    params["amplitude"]  real      mm
+    params["rate"]       real      damping, 1/s
+    params["omega"]      real      angular frequency, rad/s
+    params["phase"]      real      rad
     t                    real [N]  time, s
     y                    real [N]  displacement, mm
     """
     arrays, dims = _bind(params, {"t": t, "y": y})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (curve_fit.bp:11)")
-    value, *grads = _value_and_grad(*arrays, **dims)
+    _require(dims["N"] >= 1, "mean of no entries (curve_fit.bp:11)")
+    value, *grads = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
 
 
@@ -86,13 +86,13 @@ def unravel(vector):
     return _unravel(vector, shapes)
 
 
-def _forward(amplitude, rate, omega, phase, t, N):
+def _forward(amplitude, rate, omega, phase, t):
     # forward, left to right
     fit = amplitude * np.exp(-rate * t) * np.cos(omega * t + phase)  # curve_fit.bp:10
     return fit
 
 
-def _cost(amplitude, rate, omega, phase, t, y, N):
+def _cost(amplitude, rate, omega, phase, t, y):
     # forward, left to right
     fit = amplitude * np.exp(-rate * t) * np.cos(omega * t + phase)  # curve_fit.bp:10
     J = _mean((fit - y) ** 2)  # curve_fit.bp:11
@@ -100,7 +100,6 @@ def _cost(amplitude, rate, omega, phase, t, y, N):
 
 
 def _value_and_grad(amplitude, rate, omega, phase, t, y, N):
-    dtype = amplitude.dtype
     # forward, left to right
     fit_exp = np.exp(-rate * t)  # curve_fit.bp:10
     fit_mul = amplitude * fit_exp  # curve_fit.bp:10
@@ -110,8 +109,8 @@ def _value_and_grad(amplitude, rate, omega, phase, t, y, N):
     J_sub = fit - y  # curve_fit.bp:11
     J = _mean(J_sub**2)  # curve_fit.bp:11
     # backward, right to left
-    dJ_dJ = dtype.type(1.0)  # curve_fit.bp:11
-    dJ_dfit = 2.0 * (J_sub / N)  # curve_fit.bp:10
+    dJ_dJ = 1.0  # curve_fit.bp:11
+    dJ_dfit = 2.0 * (J_sub / N)  # curve_fit.bp:11
     dJ_dfit_mul = dJ_dfit * fit_cos  # curve_fit.bp:10
     mul = dJ_dfit * fit_mul * np.sin(fit_add)  # curve_fit.bp:10
     dJ_dphase = _sum(-mul)  # curve_fit.bp:10
@@ -174,14 +173,14 @@ def _float_type(name, value, dtype, params, inputs):
 
 def _fit(name, value, shape, dims):
     """Bind the free dims of a shape, or raise ValueError where the value has another."""
-    fits = len(value.shape) == len(shape)
+    fits, before = len(value.shape) == len(shape), dict(dims)
     for have, want in zip(value.shape, shape):
         if isinstance(want, str):
             want = dims.setdefault(want, have)
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -219,4 +218,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 1573b139baa9be15b5a9b7299da7c45d8199d6529ccd4164077c148fc6aba22b
+# 529f0e8cb2835d8792fa509caad4dcd67e6aa0643dd0b5f9764fadc32222711d

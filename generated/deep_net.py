@@ -59,8 +59,8 @@ def forward(params, x):
     params["c"]   real [C]
     x             real [N, D]  features, about 1 in size
     """
-    arrays, dims = _bind(params, {"x": x})
-    return np.ascontiguousarray(_forward(*arrays, **dims))
+    arrays, _ = _bind(params, {"x": x})
+    return np.ascontiguousarray(_forward(*arrays))
 
 
 def cost(params, x, label):
@@ -79,11 +79,11 @@ def cost(params, x, label):
     params["V"]   real [H, C]  to the classes
     params["c"]   real [C]
     x             real [N, D]  features, about 1 in size
-    label         int [N]  the class, 0 to C-1
+    label         int [N]      the class, 0 to C-1
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (deep_net.bp:21)")
-    return float(_cost(*arrays, **dims))
+    _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
+    return float(_cost(*arrays))
 
 
 def value_and_grad(params, x, label):
@@ -102,11 +102,11 @@ def value_and_grad(params, x, label):
     params["V"]   real [H, C]  to the classes
     params["c"]   real [C]
     x             real [N, D]  features, about 1 in size
-    label         int [N]  the class, 0 to C-1
+    label         int [N]      the class, 0 to C-1
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (deep_net.bp:21)")
-    value, *grads = _value_and_grad(*arrays, **dims)
+    _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
+    value, *grads = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, grads)))
 
 
@@ -153,7 +153,7 @@ def unravel(vector):
     return _unravel(vector, shapes)
 
 
-def _forward(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, N):
+def _forward(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x):
     # forward, left to right
     h0 = np.tanh(x @ W0 + b0)  # deep_net.bp:10
     step = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
@@ -165,11 +165,11 @@ def _forward(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, N):
     step_4 = np.tanh(h3 @ W4 + b4)  # deep_net.bp:14
     h4 = h3 + step_4  # deep_net.bp:15
     logits = h4 @ V + c  # deep_net.bp:20
-    p = _softmax(logits, -1)  # deep_net.bp:22
+    p = _softmax(logits)  # deep_net.bp:22
     return p
 
 
-def _cost(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
+def _cost(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label):
     # forward, left to right
     h0 = np.tanh(x @ W0 + b0)  # deep_net.bp:10
     step = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
@@ -200,34 +200,33 @@ def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
     logits = h4 @ V + c  # deep_net.bp:20
     J = _mean(_cross_entropy(logits, label))  # deep_net.bp:21
     # backward, right to left
-    dJ_dJ = dtype.type(1.0)  # deep_net.bp:21
-    select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # deep_net.bp:21
-    expand_dims = select[:, None]  # deep_net.bp:21
-    sub = _softmax(logits, -1) - _one_hot(label, 3, dtype)  # deep_net.bp:21
-    dJ_dlogits = expand_dims * sub  # deep_net.bp:21
+    dJ_dJ = 1.0  # deep_net.bp:21
+    dlogits_select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # deep_net.bp:21
+    dlogits_sub = _softmax(logits) - _one_hot(label, 3, dtype)  # deep_net.bp:21
+    dJ_dlogits = dlogits_select[:, None] * dlogits_sub  # deep_net.bp:21
     dJ_dc = _sum(dJ_dlogits, axis=0)  # deep_net.bp:20
     dJ_dh4 = dJ_dlogits @ V.T  # deep_net.bp:20
     dJ_dV = h4.T @ dJ_dlogits  # deep_net.bp:20
-    dJ_dstep = dJ_dh4  # deep_net.bp:14
+    dJ_dstep = dJ_dh4  # deep_net.bp:15
     dJ_dstep_add = dJ_dstep * (1.0 - step_4**2)  # deep_net.bp:14
     dJ_db4 = _sum(dJ_dstep_add, axis=0)  # deep_net.bp:14
     dJ_dW4 = h3.T @ dJ_dstep_add  # deep_net.bp:14
-    dJ_dh3 = dJ_dh4 + dJ_dstep_add @ W4.T  # deep_net.bp:15
-    dJ_dstep_2 = dJ_dh3  # deep_net.bp:14
+    dJ_dh3 = dJ_dh4 + dJ_dstep_add @ W4.T  # deep_net.bp:14
+    dJ_dstep_2 = dJ_dh3  # deep_net.bp:15
     dJ_dstep_add_2 = dJ_dstep_2 * (1.0 - step_3**2)  # deep_net.bp:14
     dJ_db3 = _sum(dJ_dstep_add_2, axis=0)  # deep_net.bp:14
     dJ_dW3 = h2.T @ dJ_dstep_add_2  # deep_net.bp:14
-    dJ_dh2 = dJ_dh3 + dJ_dstep_add_2 @ W3.T  # deep_net.bp:15
-    dJ_dstep_3 = dJ_dh2  # deep_net.bp:14
+    dJ_dh2 = dJ_dh3 + dJ_dstep_add_2 @ W3.T  # deep_net.bp:14
+    dJ_dstep_3 = dJ_dh2  # deep_net.bp:15
     dJ_dstep_add_3 = dJ_dstep_3 * (1.0 - step_2**2)  # deep_net.bp:14
     dJ_db2 = _sum(dJ_dstep_add_3, axis=0)  # deep_net.bp:14
     dJ_dW2 = h1.T @ dJ_dstep_add_3  # deep_net.bp:14
-    dJ_dh1 = dJ_dh2 + dJ_dstep_add_3 @ W2.T  # deep_net.bp:15
-    dJ_dstep_4 = dJ_dh1  # deep_net.bp:14
+    dJ_dh1 = dJ_dh2 + dJ_dstep_add_3 @ W2.T  # deep_net.bp:14
+    dJ_dstep_4 = dJ_dh1  # deep_net.bp:15
     dJ_dstep_add_4 = dJ_dstep_4 * (1.0 - step**2)  # deep_net.bp:14
     dJ_db1 = _sum(dJ_dstep_add_4, axis=0)  # deep_net.bp:14
     dJ_dW1 = h0.T @ dJ_dstep_add_4  # deep_net.bp:14
-    dJ_dh0 = dJ_dh1 + dJ_dstep_add_4 @ W1.T  # deep_net.bp:10
+    dJ_dh0 = dJ_dh1 + dJ_dstep_add_4 @ W1.T  # deep_net.bp:14
     dJ_dh0_add = dJ_dh0 * (1.0 - h0**2)  # deep_net.bp:10
     dJ_db0 = _sum(dJ_dh0_add, axis=0)  # deep_net.bp:10
     dJ_dW0 = x.T @ dJ_dh0_add  # deep_net.bp:10
@@ -301,14 +300,14 @@ def _float_type(name, value, dtype, params, inputs):
 
 def _fit(name, value, shape, dims):
     """Bind the free dims of a shape, or raise ValueError where the value has another."""
-    fits = len(value.shape) == len(shape)
+    fits, before = len(value.shape) == len(shape), dict(dims)
     for have, want in zip(value.shape, shape):
         if isinstance(want, str):
             want = dims.setdefault(want, have)
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -386,4 +385,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 6e19c8e1fab70aaa3cb95e9ab4d4c377b08cab226f5f9924d71b27f89d86aae5
+# 7f3cef98f10b3a50aa37aa025d0729aa68b9ca891dcf4b882882927df098a62e

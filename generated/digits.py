@@ -35,8 +35,8 @@ def forward(params, x):
     params["b2"]  real [10]
     x             real [N, 64]
     """
-    arrays, dims = _bind(params, {"x": x})
-    return np.ascontiguousarray(_forward(*arrays, **dims))
+    arrays, _ = _bind(params, {"x": x})
+    return np.ascontiguousarray(_forward(*arrays))
 
 
 def cost(params, x, label):
@@ -50,8 +50,8 @@ def cost(params, x, label):
     label         int [N]
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (digits.bp:13)")
-    return float(_cost(*arrays, **dims))
+    _require(dims["N"] >= 1, "mean of no entries (digits.bp:13)")
+    return float(_cost(*arrays))
 
 
 def value_and_grad(params, x, label):
@@ -65,8 +65,8 @@ def value_and_grad(params, x, label):
     label         int [N]
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (digits.bp:13)")
-    value, *grads = _value_and_grad(*arrays, **dims)
+    _require(dims["N"] >= 1, "mean of no entries (digits.bp:13)")
+    value, *grads = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, grads)))
 
 
@@ -92,15 +92,15 @@ def unravel(vector):
     return _unravel(vector, shapes)
 
 
-def _forward(W1, b1, W2, b2, x, N):
+def _forward(W1, b1, W2, b2, x):
     # forward, left to right
     h = np.maximum(x @ W1 + b1, 0.0)  # digits.bp:11
     logits = h @ W2 + b2  # digits.bp:12
-    p = _softmax(logits, -1)  # digits.bp:14
+    p = _softmax(logits)  # digits.bp:14
     return p
 
 
-def _cost(W1, b1, W2, b2, x, label, N):
+def _cost(W1, b1, W2, b2, x, label):
     # forward, left to right
     h = np.maximum(x @ W1 + b1, 0.0)  # digits.bp:11
     logits = h @ W2 + b2  # digits.bp:12
@@ -116,11 +116,10 @@ def _value_and_grad(W1, b1, W2, b2, x, label, N):
     logits = h @ W2 + b2  # digits.bp:12
     J = _mean(_cross_entropy(logits, label))  # digits.bp:13
     # backward, right to left
-    dJ_dJ = dtype.type(1.0)  # digits.bp:13
-    select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # digits.bp:13
-    expand_dims = select[:, None]  # digits.bp:13
-    sub = _softmax(logits, -1) - _one_hot(label, 10, dtype)  # digits.bp:13
-    dJ_dlogits = expand_dims * sub  # digits.bp:13
+    dJ_dJ = 1.0  # digits.bp:13
+    dlogits_select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # digits.bp:13
+    dlogits_sub = _softmax(logits) - _one_hot(label, 10, dtype)  # digits.bp:13
+    dJ_dlogits = dlogits_select[:, None] * dlogits_sub  # digits.bp:13
     dJ_db2 = _sum(dJ_dlogits, axis=0)  # digits.bp:12
     dJ_dh = dJ_dlogits @ W2.T  # digits.bp:12
     dJ_dW2 = h.T @ dJ_dlogits  # digits.bp:12
@@ -183,14 +182,14 @@ def _float_type(name, value, dtype, params, inputs):
 
 def _fit(name, value, shape, dims):
     """Bind the free dims of a shape, or raise ValueError where the value has another."""
-    fits = len(value.shape) == len(shape)
+    fits, before = len(value.shape) == len(shape), dict(dims)
     for have, want in zip(value.shape, shape):
         if isinstance(want, str):
             want = dims.setdefault(want, have)
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -268,4 +267,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 404b635ae4856b3215b35e3305e4edeeb39ad49b7a5422d52536dc273242e400
+# 6d059007bf312d129fe1e1b9f8f768d6df513728ed021a0a6168c5174b88b404

@@ -22,38 +22,38 @@ _TYPES = {
 def forward(params, x):
     """The output fit.
 
-    params["w"]  real [D]  slopes, in units of y per unit of the feature
-    params["b"]  real  intercept, in units of y
+    params["w"]  real [D]     slopes, in units of y per unit of the feature
+    params["b"]  real         intercept, in units of y
     x            real [N, D]  the features, one row each
     """
-    arrays, dims = _bind(params, {"x": x})
-    return np.ascontiguousarray(_forward(*arrays, **dims))
+    arrays, _ = _bind(params, {"x": x})
+    return np.ascontiguousarray(_forward(*arrays))
 
 
 def cost(params, x, y):
     """The cost J, a float.
 
-    params["w"]  real [D]  slopes, in units of y per unit of the feature
-    params["b"]  real  intercept, in units of y
+    params["w"]  real [D]     slopes, in units of y per unit of the feature
+    params["b"]  real         intercept, in units of y
     x            real [N, D]  the features, one row each
-    y            real [N]  the measured values, in any unit
+    y            real [N]     the measured values, in any unit
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (linear_regression.bp:9)")
-    return float(_cost(*arrays, **dims))
+    _require(dims["N"] >= 1, "mean of no entries (linear_regression.bp:9)")
+    return float(_cost(*arrays))
 
 
 def value_and_grad(params, x, y):
     """The cost J, a float, and its gradient, like params.
 
-    params["w"]  real [D]  slopes, in units of y per unit of the feature
-    params["b"]  real  intercept, in units of y
+    params["w"]  real [D]     slopes, in units of y per unit of the feature
+    params["b"]  real         intercept, in units of y
     x            real [N, D]  the features, one row each
-    y            real [N]  the measured values, in any unit
+    y            real [N]     the measured values, in any unit
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (linear_regression.bp:9)")
-    value, *grads = _value_and_grad(*arrays, **dims)
+    _require(dims["N"] >= 1, "mean of no entries (linear_regression.bp:9)")
+    value, *grads = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
 
 
@@ -73,28 +73,27 @@ def unravel(vector, *, D):
     return _unravel(vector, shapes)
 
 
-def _forward(w, b, x, N, D):
+def _forward(w, b, x):
     # forward, left to right
     fit = x @ w + b  # linear_regression.bp:8
     return fit
 
 
-def _cost(w, b, x, y, N, D):
+def _cost(w, b, x, y):
     # forward, left to right
     fit = x @ w + b  # linear_regression.bp:8
     J = _mean((fit - y) ** 2)  # linear_regression.bp:9
     return J
 
 
-def _value_and_grad(w, b, x, y, N, D):
-    dtype = w.dtype
+def _value_and_grad(w, b, x, y, N):
     # forward, left to right
     fit = x @ w + b  # linear_regression.bp:8
     J_sub = fit - y  # linear_regression.bp:9
     J = _mean(J_sub**2)  # linear_regression.bp:9
     # backward, right to left
-    dJ_dJ = dtype.type(1.0)  # linear_regression.bp:9
-    dJ_dfit = 2.0 * (J_sub / N)  # linear_regression.bp:8
+    dJ_dJ = 1.0  # linear_regression.bp:9
+    dJ_dfit = 2.0 * (J_sub / N)  # linear_regression.bp:9
     dJ_db = _sum(dJ_dfit)  # linear_regression.bp:8
     dJ_dw = dJ_dfit @ x  # linear_regression.bp:8
     return J, dJ_dw, dJ_db
@@ -153,14 +152,14 @@ def _float_type(name, value, dtype, params, inputs):
 
 def _fit(name, value, shape, dims):
     """Bind the free dims of a shape, or raise ValueError where the value has another."""
-    fits = len(value.shape) == len(shape)
+    fits, before = len(value.shape) == len(shape), dict(dims)
     for have, want in zip(value.shape, shape):
         if isinstance(want, str):
             want = dims.setdefault(want, have)
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -198,4 +197,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 52af21b1999af844458b344bf6ec922163e1cd99eb4e85f596532e36afe3ca5d
+# 0964d7820ca48dc67a960e460727c03d9d0b71990e6c9e122ad0130436fc7db9

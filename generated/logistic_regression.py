@@ -22,38 +22,38 @@ _TYPES = {
 def forward(params, x):
     """The output p.
 
-    params["w"]  real [D]  log-odds per standard deviation of the feature
-    params["b"]  real  log-odds of class 1 at the mean features
+    params["w"]  real [D]     log-odds per standard deviation of the feature
+    params["b"]  real         log-odds of class 1 at the mean features
     x            real [N, D]  standardised features: mean 0, deviation 1
     """
-    arrays, dims = _bind(params, {"x": x})
-    return np.ascontiguousarray(_forward(*arrays, **dims))
+    arrays, _ = _bind(params, {"x": x})
+    return np.ascontiguousarray(_forward(*arrays))
 
 
 def cost(params, x, y):
     """The cost J, a float.
 
-    params["w"]  real [D]  log-odds per standard deviation of the feature
-    params["b"]  real  log-odds of class 1 at the mean features
+    params["w"]  real [D]     log-odds per standard deviation of the feature
+    params["b"]  real         log-odds of class 1 at the mean features
     x            real [N, D]  standardised features: mean 0, deviation 1
-    y            real [N]  the class, 0.0 or 1.0
+    y            real [N]     the class, 0.0 or 1.0
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (logistic_regression.bp:10)")
-    return float(_cost(*arrays, **dims))
+    _require(dims["N"] >= 1, "mean of no entries (logistic_regression.bp:10)")
+    return float(_cost(*arrays))
 
 
 def value_and_grad(params, x, y):
     """The cost J, a float, and its gradient, like params.
 
-    params["w"]  real [D]  log-odds per standard deviation of the feature
-    params["b"]  real  log-odds of class 1 at the mean features
+    params["w"]  real [D]     log-odds per standard deviation of the feature
+    params["b"]  real         log-odds of class 1 at the mean features
     x            real [N, D]  standardised features: mean 0, deviation 1
-    y            real [N]  the class, 0.0 or 1.0
+    y            real [N]     the class, 0.0 or 1.0
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
-    _require(dims["N"] - 1 >= 0, "mean of no entries (logistic_regression.bp:10)")
-    value, *grads = _value_and_grad(*arrays, **dims)
+    _require(dims["N"] >= 1, "mean of no entries (logistic_regression.bp:10)")
+    value, *grads = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
 
 
@@ -73,30 +73,29 @@ def unravel(vector, *, D):
     return _unravel(vector, shapes)
 
 
-def _forward(w, b, x, N, D):
+def _forward(w, b, x):
     # forward, left to right
     z = x @ w + b  # logistic_regression.bp:9
     p = _sigmoid(z)  # logistic_regression.bp:11
     return p
 
 
-def _cost(w, b, x, y, N, D):
+def _cost(w, b, x, y):
     # forward, left to right
     z = x @ w + b  # logistic_regression.bp:9
     J = _mean(_bce_with_logits(z, y)) + 0.0005 * _sum(w**2)  # logistic_regression.bp:10
     return J
 
 
-def _value_and_grad(w, b, x, y, N, D):
-    dtype = w.dtype
+def _value_and_grad(w, b, x, y, N):
     # forward, left to right
     z = x @ w + b  # logistic_regression.bp:9
     J = _mean(_bce_with_logits(z, y)) + 0.0005 * _sum(w**2)  # logistic_regression.bp:10
     # backward, right to left
-    dJ_dJ = dtype.type(1.0)  # logistic_regression.bp:10
+    dJ_dJ = 1.0  # logistic_regression.bp:10
     dJ_dz = (_sigmoid(z) - y) / N  # logistic_regression.bp:10
     dJ_db = _sum(dJ_dz)  # logistic_regression.bp:9
-    dJ_dw = 0.001 * w + dJ_dz @ x  # logistic_regression.bp:1
+    dJ_dw = 0.001 * w + dJ_dz @ x  # logistic_regression.bp:9
     return J, dJ_dw, dJ_db
 
 
@@ -153,14 +152,14 @@ def _float_type(name, value, dtype, params, inputs):
 
 def _fit(name, value, shape, dims):
     """Bind the free dims of a shape, or raise ValueError where the value has another."""
-    fits = len(value.shape) == len(shape)
+    fits, before = len(value.shape) == len(shape), dict(dims)
     for have, want in zip(value.shape, shape):
         if isinstance(want, str):
             want = dims.setdefault(want, have)
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -209,4 +208,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 4afb3dfdb466f83421cdfb1689d3af7588d4c559dc110c5afaeb75236775cc54
+# c8d403fbb7ab7e63794071a52b9c6695fa66e0ad27dd4213e175b641cc445490

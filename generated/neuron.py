@@ -86,10 +86,10 @@ def _value_and_grad(w, b, x, y):
     # backward, right to left
     dJ_dJ = 1.0  # neuron.bp:8
     dJ_dd = d  # neuron.bp:8
-    dJ_da = dJ_dd  # neuron.bp:6
-    dJ_dc = dJ_da  # neuron.bp:5
+    dJ_da = dJ_dd  # neuron.bp:7
+    dJ_dc = dJ_da  # neuron.bp:6
     dJ_dw = dJ_dc * x  # neuron.bp:5
-    dJ_db = dJ_da  # neuron.bp:1
+    dJ_db = dJ_da  # neuron.bp:6
     return J, dJ_dw, dJ_db
 
 
@@ -145,4 +145,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# d8f6b0e0d79378eebbeeb2459db61228c2b02bed82d2eeec99083ff8b0865b4e
+# d4d261338cdc0c043b483add080d05507d55cca47ff9fa43935181fdd7c88c5f

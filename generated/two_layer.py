@@ -96,15 +96,15 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
     J = 0.5 * (J_sub * J_sub)  # two_layer.bp:12
     # backward, right to left
     dJ_dJ = 1.0  # two_layer.bp:12
-    dJ_da2 = J_sub  # two_layer.bp:11
+    dJ_da2 = J_sub  # two_layer.bp:12
     dJ_dz2 = dJ_da2 if z2 > 0.0 else 0.0  # two_layer.bp:11
-    dJ_dt2 = dJ_dz2  # two_layer.bp:9
+    dJ_dt2 = dJ_dz2  # two_layer.bp:10
     dJ_dw2 = dJ_dt2 * a1  # two_layer.bp:9
     dJ_da1 = dJ_dt2 * w2  # two_layer.bp:9
     dJ_dz1 = dJ_da1 if z1 > 0.0 else 0.0  # two_layer.bp:8
     dJ_dw1 = dJ_dz1 * x  # two_layer.bp:7
-    dJ_db1 = dJ_dz1  # two_layer.bp:1
-    dJ_db2 = dJ_dz2  # two_layer.bp:1
+    dJ_db1 = dJ_dz1  # two_layer.bp:7
+    dJ_db2 = dJ_dz2  # two_layer.bp:10
     return J, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2
 
 
@@ -172,4 +172,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# e50f80d8b7ae4bb80b013c5a853428dd290d59653d5855c1393df2ee1778a961
+# b3bc55c214484a1729ee4f3a4f65c8e01bf8af35ecb906e52fead12c98a84690

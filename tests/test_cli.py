@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 import bpc
-from bpc.cli.app import app
 import bpc.cli.compile as compile_module
+from bpc.cli.app import app
 from bpc.cli.ops import call, public
 from bpc.cli.show import paint
 from bpc.lower.calls import signature

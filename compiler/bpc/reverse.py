@@ -47,7 +47,7 @@ class _Reverse:
         self.name = cost.labels[0]
         self.active = _active(cost, wrt)
         self.m = Builder(start, adjoint=True)
-        self.waiting: dict[Var, list[Expr]] = {}
+        self.waiting: dict[Var, list[tuple[Expr, Span]]] = {}
         self.fresh: set[Var] = set()
         self.renamed: dict[Var, Var] = {}
 
@@ -55,7 +55,8 @@ class _Reverse:
         """The whole function."""
         target, start = self.cost.results[0], self.m.span
         if isinstance(target, Var) and target in self.active:
-            self.waiting[target] = [self.m.expr(1.0, target.type)]
+            made = next((e.span for e in self.cost.body if e.out is target), start)
+            self.waiting[target] = [(self.m.expr(1.0, target.type), made)]
         for equation in reversed(self.cost.body):
             if equation.out in self.waiting:
                 self.pull(equation)
@@ -69,10 +70,10 @@ class _Reverse:
     def pull(self, equation: Equation) -> None:
         """Ask the VJP of one equation for its contributions."""
         m = self.m
-        m.span = equation.span
-        m.hint = ""
         g = self.gather(equation.out)
+        m.span = equation.span
         m.active = tuple(isinstance(a, Var) and a in self.active for a in equation.args)
+        m.hint = next((f"d{a.name}" for a, has in zip(equation.args, m.active) if has), "")  # type: ignore[union-attr]
         args = [Expr(m, a) for a in equation.args]
         vjp = OPS[equation.op].vjp
         assert vjp is not None
@@ -81,14 +82,16 @@ class _Reverse:
         self.fresh.update(e.out for e in m.body[mark:])
         for arg, active, slope in zip(equation.args, m.active, slopes):
             if active and slope is not None and isinstance(arg, Var):
-                self.waiting.setdefault(arg, []).append(slope)
+                self.waiting.setdefault(arg, []).append((slope, m.span))
 
     def gather(self, var: Var) -> Expr:
         """The cotangent of a variable, all contributions being known, under its name."""
-        found = self.waiting.pop(var, None)
-        if found is None:
+        waiting = self.waiting.pop(var, None)
+        if waiting is None:
             return self.m.expr(0.0, var.type)
         name = f"d{self.name}_d{var.name}"
+        self.m.span = waiting[-1][1]
+        found = [slope for slope, _ in waiting]
         if self.edges and len(found) > 1:
             found = [self.called(x, f"{name}_{k}", True) for k, x in enumerate(found, 1)]
         total = found[0]

@@ -86,10 +86,10 @@ def _value_and_grad(w, b, x, y):
     # backward, right to left
     dJ_dJ = 1.0  # b2_neuron.bp:11
     dJ_dd = d  # b2_neuron.bp:11
-    dJ_da = dJ_dd  # b2_neuron.bp:9
-    dJ_dc = dJ_da  # b2_neuron.bp:8
+    dJ_da = dJ_dd  # b2_neuron.bp:10
+    dJ_dc = dJ_da  # b2_neuron.bp:9
     dJ_dw = dJ_dc * x  # b2_neuron.bp:8
-    dJ_db = dJ_da  # b2_neuron.bp:1
+    dJ_db = dJ_da  # b2_neuron.bp:9
     return J, dJ_dw, dJ_db
 
 
@@ -145,4 +145,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 634fec1748b9493b7cc18d8399fbc6aba13dc893497188c2ed83b115128af82e
+# d03df9443a57227444ec212772100f2e7376a133399df7184a144d6c50636b82

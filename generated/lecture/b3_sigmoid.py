@@ -104,14 +104,14 @@ def _value_and_grad(w0, w1, b, x0, x1, y):
     dL_dk = 2.0 * k  # b3_sigmoid.bp:18
     dL_da = -dL_dk  # b3_sigmoid.bp:17
     dL_di = -_div(dL_da * a, i)  # b3_sigmoid.bp:16
-    dL_dh = dL_di  # b3_sigmoid.bp:14
+    dL_dh = dL_di  # b3_sigmoid.bp:15
     dL_dg = dL_dh * h  # b3_sigmoid.bp:14
     dL_df = -dL_dg  # b3_sigmoid.bp:13
-    dL_de = dL_df  # b3_sigmoid.bp:11
+    dL_de = dL_df  # b3_sigmoid.bp:12
     dL_dw1 = dL_de * x1  # b3_sigmoid.bp:11
-    dL_dd = dL_df  # b3_sigmoid.bp:10
+    dL_dd = dL_df  # b3_sigmoid.bp:12
     dL_dw0 = dL_dd * x0  # b3_sigmoid.bp:10
-    dL_db = dL_df  # b3_sigmoid.bp:1
+    dL_db = dL_df  # b3_sigmoid.bp:12
     return L, dL_dw0, dL_dw1, dL_db
 
 
@@ -182,4 +182,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# f74d7bbe2ec3eeb9c8f34c9ec694e87aead2c0234d78c2f17dd2b32d75572430
+# 3b0d7f8d6d322c3a843e7f207358cbfcbf70765a9e43c29969a9f7872ca776dc

@@ -73,7 +73,7 @@ def _value_and_grad(w):
     J = w  # d5_identity.bp:3
     # backward, right to left
     dJ_dJ = 1.0  # d5_identity.bp:3
-    dJ_dw = 1.0  # d5_identity.bp:1
+    dJ_dw = 1.0  # d5_identity.bp:3
     return J, dJ_dw
 
 
@@ -129,4 +129,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 5763de6390acf3aad621f627c4b050cdb4ee0b9981b27432b21ae5fd42447cc5
+# 621a0f382264c2bf13ab51891dff1323b59da2c4672cf7901594ef551c0bc446

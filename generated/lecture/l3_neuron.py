@@ -86,10 +86,10 @@ def _value_and_grad(w, b, x, y):
     # backward, right to left
     dJ_dJ = 1.0  # l3_neuron.bp:10
     dJ_dd = d  # l3_neuron.bp:10
-    dJ_da = dJ_dd  # l3_neuron.bp:8
-    dJ_dc = dJ_da  # l3_neuron.bp:7
+    dJ_da = dJ_dd  # l3_neuron.bp:9
+    dJ_dc = dJ_da  # l3_neuron.bp:8
     dJ_dw = dJ_dc * x  # l3_neuron.bp:7
-    dJ_db = dJ_da  # l3_neuron.bp:1
+    dJ_db = dJ_da  # l3_neuron.bp:8
     return J, dJ_dw, dJ_db
 
 
@@ -145,4 +145,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# c5f5a3849179c8a72c49014397acfc84881475661f3e8d4a30493a40d2a0114a
+# 84d30941a11a932b5724083b380717981a9610929c0bd2325142cedf2b6a62e5

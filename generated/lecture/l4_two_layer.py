@@ -98,16 +98,16 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
     J = 0.5 * (J_sub * J_sub)  # l4_two_layer.bp:18
     # backward, right to left
     dJ_dJ = 1.0  # l4_two_layer.bp:18
-    dJ_da2 = J_sub  # l4_two_layer.bp:17
+    dJ_da2 = J_sub  # l4_two_layer.bp:18
     dJ_dz2 = dJ_da2 if z2 > 0.0 else 0.0  # l4_two_layer.bp:17
-    dJ_dt2 = dJ_dz2  # l4_two_layer.bp:15
+    dJ_dt2 = dJ_dz2  # l4_two_layer.bp:16
     dJ_dw2 = dJ_dt2 * a1  # l4_two_layer.bp:15
     dJ_da1 = dJ_dt2 * w2  # l4_two_layer.bp:15
     dJ_dz1 = dJ_da1 if z1 > 0.0 else 0.0  # l4_two_layer.bp:14
-    dJ_dt1 = dJ_dz1  # l4_two_layer.bp:12
+    dJ_dt1 = dJ_dz1  # l4_two_layer.bp:13
     dJ_dw1 = dJ_dt1 * x  # l4_two_layer.bp:12
-    dJ_db1 = dJ_dz1  # l4_two_layer.bp:1
-    dJ_db2 = dJ_dz2  # l4_two_layer.bp:1
+    dJ_db1 = dJ_dz1  # l4_two_layer.bp:13
+    dJ_db2 = dJ_dz2  # l4_two_layer.bp:16
     return J, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2
 
 
@@ -175,4 +175,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 7d7c4a542bc0b2cbf3d335b6e2a44224e43c927cb390c37145c687a136980ca8
+# 9002438f86301663ef576118519ae5090e1a926435bb043c72d22b911dfb9f17

@@ -43,8 +43,9 @@ class App(click.Group):
         extra["prog_name"] = "bpc"
         try:
             code = super().main(*args, **extra)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            if sys.stdout is None:
+                raise FileError("stdout is closed")
+            sys.stdout.flush()
         except BpcError as error:
             report(error.diagnostics)
             code = ERRORS

@@ -27,6 +27,8 @@ def read(path: str, short: bool = False) -> Source:
     name = shown(path)
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise FileError("cannot read <stdin>: it is closed")
             data = sys.stdin.buffer.read(LARGEST + 1)
         else:
             with open(path, "rb") as file:

@@ -70,7 +70,7 @@ def table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> None:
     from rich.text import Text
 
     colour = coloured(sys.stdout)
-    width = None if sys.stdout.isatty() else 10_000
+    width = None if sys.stdout is not None and sys.stdout.isatty() else 10_000
     console = Console(file=sys.stdout, width=width, no_color=not colour, highlight=False)
     grid = Table(box=None, show_header=bool(heading), pad_edge=False)
     for i in range(len(heading or rows[0])):

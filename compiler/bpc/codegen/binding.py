@@ -56,20 +56,24 @@ def _float_type(name, value, dtype, params, inputs):
     if dtype is not None and value.dtype != dtype:
         named = {**params, **inputs}
         other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
-        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
     return value.dtype
 
 
 def _fit(name, value, shape, dims):
     """Bind the free dims of a shape, or raise ValueError where the value has another."""
-    fits = len(value.shape) == len(shape)
+    fits, before = len(value.shape) == len(shape), dict(dims)
     for have, want in zip(value.shape, shape):
         if isinstance(want, str):
             want = dims.setdefault(want, have)
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in dims.items() if dim in text)
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -105,4 +109,3 @@ def _require(holds, message):
     """ValueError with a message where a condition on the sizes does not hold."""
     if not holds:
         raise ValueError(message)
-

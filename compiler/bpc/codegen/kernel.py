@@ -81,17 +81,26 @@ class Kernel:
             self.known[out] = self.names.claim(out.name)
         target, note = self.known[out], comment(equation.span)
         while not layout.fits(4, target, code, note) and len(code.terms) < 3:
-            longest = max(
-                (a for a in equation.args if isinstance(a, Var) and a in self.inlined),
-                key=lambda a: len(self.inlined[a].text),
-                default=None,
-            )
-            if longest is None or self.inlined[longest].depth == 0:
+            if not self.shorten(equation, comment):
                 break
-            self.assign(self.origin[longest], self.inlined.pop(longest), comment)
             code = self.render(equation)
         self.open_section(equation.adjoint)
         self.lines += layout.statement(4, target, code, note)
+
+    def shorten(self, equation: Equation, comment: Callable[[Span], str]) -> bool:
+        """Give the longest argument a line of its own, or make it shorter if it would not fit one."""
+        inside = [a for a in equation.args if isinstance(a, Var) and a in self.inlined]
+        longest = max(inside, key=lambda a: len(self.inlined[a].text), default=None)
+        if longest is None or self.inlined[longest].depth == 0:
+            return False
+        origin = self.origin[longest]
+        code = self.inlined[longest]
+        if not layout.fits(4, longest.name, code, comment(origin.span)):
+            if len(code.terms) < 3 and self.shorten(origin, comment):
+                self.inlined[longest] = self.render(origin)
+                return True
+        self.assign(origin, self.inlined.pop(longest), comment)
+        return True
 
     def open_section(self, adjoint: bool) -> None:
         """A comment where the forward or the backward part begins."""

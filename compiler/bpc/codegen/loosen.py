@@ -16,7 +16,6 @@ from bpc.ops import OPS
 from bpc.types import ONE, Shape
 
 ARITHMETIC = ("add", "sub", "mul", "div")
-PASSING = ("identity", "cast", "stop", "reshape")
 
 
 def loosen(function: Function, scalars: bool) -> Function:
@@ -28,9 +27,8 @@ def loosen(function: Function, scalars: bool) -> Function:
     numbers: set[Var] = set()
     for equation in function.body:
         if _of_numbers(equation, numbers):
-            equation = _with_dtype(equation, numbers, body)
             made[equation.out] = equation
-            body.append(equation)
+            body.append(_with_dtype(equation, numbers, body))
             continue
         args = _loose(equation, made) if OPS[equation.op].elementwise else equation.args
         if not OPS[equation.op].elementwise:
@@ -47,28 +45,26 @@ def loosen(function: Function, scalars: bool) -> Function:
 
 
 def _of_numbers(equation: Equation, numbers: set[Var]) -> bool:
-    """Whether all arguments of a scalar are Python's numbers, so that NumPy would take no dtype."""
-    scalar = bool(equation.args) and not equation.out.type.shape
-    known = all(isinstance(a, Literal) or a in numbers for a in equation.args)
-    return scalar and known and (OPS[equation.op].elementwise or equation.op in PASSING)
+    """Whether all arguments are Python's numbers, which NumPy would give no dtype of the call's."""
+    known = bool(equation.args) and all(isinstance(a, Literal) or a in numbers for a in equation.args)
+    scalar = all(not a.type.shape for a in equation.args)
+    return known and scalar and (OPS[equation.op].elementwise or OPS[equation.op].moves)
 
 
 def _with_dtype(equation: Equation, numbers: set[Var], body: list[Equation]) -> Equation:
-    """Arithmetic gives a Python number again; what NumPy computes of them gets the call's dtype."""
+    """Arithmetic on numbers gives one again; an array, or what NumPy computes, takes the dtype."""
     e = equation
-    if e.op == "logical_not":
-        filled = Var(e.out.name, e.out.type)
-        attrs = (("shape", ()),)
-        body.append(Equation("full", e.args, (filled,), e.span, attrs, e.adjoint))
-        return Equation(e.op, (filled,), e.outs, e.span, (), e.adjoint)
-    if isinstance(OPS[e.op].numpy, str) and not OPS[e.op].numpy[-1].isalnum():  # type: ignore[index]
+    spelling = OPS[e.op].numpy
+    arithmetic = isinstance(spelling, str) and spelling[-1] in "+-*/<>="
+    if not e.out.type.shape and (arithmetic or e.op in ("identity", "stop")):
         numbers.add(e.out)
         return e
-    if e.op not in PASSING:
-        raw = Var(e.out.name, e.out.type)
-        body.append(Equation(e.op, e.args, (raw,), e.span, e.attrs, e.adjoint))
-        e = Equation("full", (raw,), e.outs, e.span, (), e.adjoint)
-    return Equation("full", e.args, e.outs, e.span, (("shape", ()),), e.adjoint)
+    attrs = (("shape", e.out.type.shape),)
+    if OPS[e.op].moves:
+        return Equation("full", e.args, e.outs, e.span, attrs, e.adjoint)
+    raw = Var(e.out.name, e.out.type)
+    body.append(Equation(e.op, e.args, (raw,), e.span, e.attrs, e.adjoint))
+    return Equation("full", (raw,), e.outs, e.span, attrs, e.adjoint)
 
 
 def _loose(equation: Equation, made: dict[Var, Equation]) -> tuple[Atom, ...]:

@@ -31,8 +31,9 @@ def write_module(
             public += ["", "", *wrappers.forward_as_cost(w)]
             continue
         function = loosen(program.functions[name], w.scalars)
-        public += ["", "", *wrappers.public(w, function)]
-        kernels += ["", "", *_kernel(w, function)]
+        kernel, dims = _kernel(w, function)
+        kernels += ["", "", *kernel]
+        public += ["", "", *wrappers.public(w, function, dims)]
     lines = [*_tables(w), *public, *initialisers.functions(w), *kernels]
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
@@ -96,17 +97,20 @@ def _tables(w: Writer) -> list[str]:
     return lines
 
 
-def _kernel(w: Writer, function: Function) -> list[str]:
-    """The mathematics of one function, on explicit arrays."""
+def _kernel(w: Writer, function: Function) -> tuple[list[str], list[str]]:
+    """The mathematics of one function, on explicit arrays; and the dims that it takes."""
     inputs = w.needed(function)
     arguments = [*w.program.params, *inputs]
     w.speller.needs_dtype = False
+    w.speller.used.clear()
     kernel = Kernel(function, w.speller, w.locals(), w.arguments, w.scalars)
     body = kernel.body(w.comment)
     names = [w.name(a) for a in arguments]
     if w.speller.needs_dtype:
         real = next((n for n, a in zip(names, arguments) if a.var.type.kind == "real"), None)
         body.insert(0, f"    dtype = {real}.dtype" if real else "    dtype = np.dtype(float)")
-    dims = [] if w.scalars else w.dims(arguments)
-    lines = layout.signature(0, f"_{function.name}", [*names, *dims], modern=True)
-    return [*lines, *body, *layout.returned(4, kernel.results())]
+    returned = layout.returned(4, kernel.results())
+    dims = [d for d in w.program.dims if d in w.speller.used]
+    extra = [w.speller.names[d] for d in dims]
+    lines = layout.signature(0, f"_{function.name}", [*names, *extra], modern=True)
+    return [*lines, *body, *returned], extra

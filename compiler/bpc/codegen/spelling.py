@@ -44,6 +44,7 @@ class Speller:
     names: dict[str, str]  # free dims to their Python names
     helpers: set[str] = field(default_factory=set)
     needs_dtype: bool = False
+    used: set[str] = field(default_factory=set)
 
     def apply(self, spelling: Any, terms: Sequence[Term], attrs: dict[str, Any]) -> Code:
         """An operator on its arguments, by its entry's spelling."""
@@ -88,6 +89,7 @@ class Speller:
         number = value.constant
         if number is not None:
             return e.number(int(number) if number.denominator == 1 else float(number))
+        self.used |= value.dims()
         text = value.format(self.names.__getitem__, "//" if whole else "/", " * ")
         if text.isidentifier():
             return e.name(text)
@@ -141,6 +143,10 @@ class Speller:
     def axis(self, x: Term, axis: int) -> Code:
         """An axis; the last one as -1."""
         return e.number(-1 if axis == x.type.rank - 1 else axis)
+
+    def last(self, x: Term, axis: int) -> list[Code]:
+        """An axis, left out where it is the last one."""
+        return [] if axis == x.type.rank - 1 else [e.number(axis)]
 
     def reduce(self, function: str, x: Term, axes: tuple[int, ...], keep: bool) -> Code:
         """A reduction; axes are left out where it takes all."""

@@ -11,13 +11,14 @@ from bpc.ops import OPS
 from bpc.types import Size, size
 
 
-def public(w: Writer, function: Function) -> list[str]:
-    """`forward`, `cost` or `value_and_grad`."""
+def public(w: Writer, function: Function, dims: list[str]) -> list[str]:
+    """`forward`, `cost` or `value_and_grad`, whose kernel takes some dims."""
     inputs = w.needed(function)
     lines = layout.signature(0, function.name, ["params", *_defaults(w, inputs)], modern=True)
     lines += _docstring(w, function, inputs)
-    wrap = _scalars if w.scalars else _arrays
-    return lines + wrap(w, function, inputs)
+    if w.scalars:
+        return lines + _scalars(w, function, inputs)
+    return lines + _arrays(w, function, inputs, dims)
 
 
 def forward_as_cost(w: Writer) -> list[str]:
@@ -52,10 +53,12 @@ def _docstring(w: Writer, function: Function, inputs: Sequence[Argument]) -> lis
     rows += [(w.name(a), a) for a in inputs]
     if len(rows) > 100:
         return [f'    """{what}"""']
-    width = max((len(n) for n, _ in rows), default=0)
     lines = [f'    """{what}', ""]
+    width = max((len(n) for n, _ in rows), default=0)
+    wide = max((len(described(a)) for _, a in rows), default=0)
     for name, argument in rows:
-        lines.append(f"    {name.ljust(width)}  {described(argument)}{_note(argument)}".rstrip())
+        type = described(argument).ljust(wide)
+        lines.append(f"    {name.ljust(width)}  {type}{_note(argument)}".rstrip())
     return [*lines, '    """']
 
 
@@ -128,12 +131,16 @@ def _few(w: Writer, params: list[str], inputs: Sequence[Argument]) -> list[str] 
     return lines if tests and widest <= layout.WIDTH else None
 
 
-def _arrays(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[str]:
+def _arrays(
+    w: Writer, function: Function, inputs: Sequence[Argument], dims: list[str]
+) -> list[str]:
     arguments = [*w.program.params, *inputs]
     given = "{" + ", ".join(f'"{w.name(a)}": {w.name(a)}' for a in inputs) + "}"
-    lines = layout.call_statement(4, "arrays, dims", "_bind", ["params", given])
-    lines += _sizes(w, arguments) + _requirements(w, function)
-    call = f"_{function.name}(*arrays, **dims)"
+    checks = _sizes(w, arguments) + _requirements(w, function)
+    found = "dims" if checks or dims else "_"
+    lines = layout.call_statement(4, f"arrays, {found}", "_bind", ["params", given]) + checks
+    taken = [f'dims["{d}"]' for d in dims]
+    call = f"_{function.name}({', '.join(['*arrays', *taken])})"
     keys, count = _keys(w, function)
     results = function.results[1:] if function.name == "value_and_grad" else function.results
     kinds = [r.type.kind for r in results]
@@ -220,7 +227,9 @@ def _requirements(w: Writer, function: Function) -> list[str]:
             if (length, what) in seen:
                 continue
             seen.add((length, what))
-            text = length.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
+            low = next((c for m, c in length.terms if not m and c < 0), 0)
+            left = length - size(int(low))
+            text = left.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
             message = f'"{what} ({w.comment(equation.span)})"'
-            lines += layout.call_statement(4, None, "_require", [f"{text} >= 0", message])
+            lines += layout.call_statement(4, None, "_require", [f"{text} >= {-int(low)}", message])
     return lines

@@ -10,6 +10,7 @@ from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axes, Axis, Flag, Value
 from bpc.types import NEW, Size, Type, product, size
+from bpc.types import Axis as AxisType
 
 
 def reduced(type: Type, axes: tuple[int, ...], keep: bool, kind: str | None = None) -> Type:
@@ -238,7 +239,7 @@ def along(
 def _arg(name: str) -> Callable[..., Any]:
     def call(m: Builder, x: Value, axis: Axis = None) -> Expr:
         if axis is None:
-            x, axis = m.reshape(x, shape=(x.type.count,)), 0
+            x, axis = m.reshape(x, shape=(AxisType(x.type.count),)), 0
         return m.emit(name, x, axis=axis)
 
     return call
@@ -335,7 +336,7 @@ along(
     "softmax",
     "exp(x) / sum(exp(x)) along an axis.",
     _softmax,
-    lambda c, x, axis: c.call("_softmax", x, c.axis(x, axis)),
+    lambda c, x, axis: c.call("_softmax", x, *c.last(x, axis)),
     lambda m, g, y, x, axis: (y * (g - m.emit("sum", g * y, axes=(axis,), keep=True)),),
     group="activations",
 )
@@ -343,7 +344,7 @@ along(
     "log_softmax",
     "x - logsumexp(x) along an axis.",
     _log_softmax,
-    lambda c, x, axis: c.call("_log_softmax", x, c.axis(x, axis)),
+    lambda c, x, axis: c.call("_log_softmax", x, *c.last(x, axis)),
     lambda m, g, y, x, axis: (g - m.exp(y) * m.emit("sum", g, axes=(axis,), keep=True),),
     group="activations",
 )

@@ -14,7 +14,11 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return math.nan if x == 0.0 or x != x else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    return (
+        math.nan
+        if x == 0.0 or x != x
+        else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    )
 
 
 def _pow(x, y):

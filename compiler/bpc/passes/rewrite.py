@@ -14,8 +14,8 @@ Rule = Callable[["View", Equation], "Expr | Atom | None"]
 class View:
     """What a rule sees: the definitions before an equation, and a builder for what replaces it."""
 
-    def __init__(self, m: Builder, through_names: bool) -> None:
-        self.m, self.through_names = m, through_names
+    def __init__(self, m: Builder) -> None:
+        self.m, self.through_names = m, False
         self.defined: dict[Var, Equation] = {}
 
     def definition(self, atom: Atom, op: str) -> Equation | None:
@@ -44,7 +44,7 @@ def number(atom: Atom) -> float | int | None:
     return None
 
 
-def rewrite(function: Function, rule: Rule, through_names: bool = False) -> Function:
+def rewrite(function: Function, rule: Rule) -> Function:
     """The function with each equation replaced by what the rule gives for it.
 
     Named variables keep their names; what a rule builds goes before the equation it replaces.
@@ -53,7 +53,7 @@ def rewrite(function: Function, rule: Rule, through_names: bool = False) -> Func
     if not function.body:
         return function
     m = Builder(function.body[0].span)
-    view = View(m, through_names)
+    view = View(m)
     for old in function.body:
         args = tuple([replaced.get(a, a) if isinstance(a, Var) else a for a in old.args])
         equation = old

@@ -4,7 +4,9 @@
     exp(x) / sum(exp(x))         ->    softmax(x)
     sqrt(sum(x^2))               ->    norm(x)
 
-Only what is written within one statement is seen: a named part keeps its line and its adjoint.
+Logarithms, roots and softmax are seen through names, which then have no adjoint: else it would be
+0 * inf. A logistic function of named parts, as the lecture builds it, keeps their lines and adjoints
+up to -O1.
 """
 
 from __future__ import annotations
@@ -12,21 +14,22 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from bpc.ir import Atom, Equation, Function, Literal
+from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import Expr
 from bpc.passes.rewrite import View, number, rewrite
 
 Found = Expr | Atom | None
 
 
-def stabilise(function: Function, through_names: bool = False) -> Function:
+def stabilise(function: Function, all_names: bool = False) -> Function:
     """Apply the rules once, in order of the equations."""
-    return rewrite(function, _rule, through_names)
 
+    def rule(view: View, equation: Equation) -> Found:
+        view.through_names = all_names or equation.op not in KEEP_NAMES
+        rule = RULES.get(equation.op)
+        return rule(view, equation) if rule is not None else None
 
-def _rule(view: View, equation: Equation) -> Found:
-    rule = RULES.get(equation.op)
-    return rule(view, equation) if rule is not None else None
+    return rewrite(function, rule)
 
 
 def _as_log(view: View, atom: Atom) -> Expr | None:
@@ -99,12 +102,18 @@ def _div(view: View, e: Equation) -> Found:
     if plus is not None:
         for one, other in (plus.args, plus.args[::-1]):
             exponent = view.arg(other, "exp")
-            if number(one) == 1 and exponent is not None:
+            if number(one) == 1 and exponent is not None and not _kept(view, below, other, above):
                 if number(above) == 1:
                     return m.sigmoid(-view.expr(exponent))
                 if view.arg(above, "exp") is exponent:
                     return m.sigmoid(view.expr(exponent))
+    view.through_names = True
     return _softmax(view, above, below)
+
+
+def _kept(view: View, *atoms: Atom) -> bool:
+    """Whether names stand in the way."""
+    return not view.through_names and any(isinstance(a, Var) and a.named for a in atoms)
 
 
 def _softmax(view: View, above: Atom, below: Atom) -> Found:
@@ -187,5 +196,7 @@ RULES = {
     "sqrt": _sqrt,
     "pow": _pow,
 }
-#: at -O2, where names need no lines, also what is spread over several statements
-stabilise_all = partial(stabilise, through_names=True)
+#: operators whose patterns end at a name of the source
+KEEP_NAMES = frozenset(("add", "sub", "div"))
+#: at -O2, where names need no lines, all patterns see through them
+stabilise_all = partial(stabilise, all_names=True)

@@ -61,8 +61,9 @@ def value_and_grad(params, t, y):
     """
     arrays, dims = _bind(params, {"t": t, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (curve_fit.bp:11)")
-    value, *grads = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
+    value, *results = _value_and_grad(*arrays, dims["N"])
+    results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
+    return float(value), dict(zip(PARAMS, results))
 
 
 def init(seed=0, dtype=np.float64):
@@ -167,7 +168,9 @@ def _float_type(name, value, dtype, params, inputs):
     if dtype is not None and value.dtype != dtype:
         named = {**params, **inputs}
         other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
-        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
     return value.dtype
 
 
@@ -180,7 +183,9 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -218,4 +223,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 529f0e8cb2835d8792fa509caad4dcd67e6aa0643dd0b5f9764fadc32222711d
+# 518e3a036614901c754dd5922ad7e0f9273b1810bab31e24b17c9457af574cbe

@@ -106,8 +106,8 @@ def value_and_grad(params, x, label):
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
-    value, *grads = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, grads)))
+    value, *results = _value_and_grad(*arrays, dims["N"])
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
 
 def init(seed=0, dtype=np.float64):
@@ -294,7 +294,9 @@ def _float_type(name, value, dtype, params, inputs):
     if dtype is not None and value.dtype != dtype:
         named = {**params, **inputs}
         other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
-        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
     return value.dtype
 
 
@@ -307,7 +309,9 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -385,4 +389,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 7f3cef98f10b3a50aa37aa025d0729aa68b9ca891dcf4b882882927df098a62e
+# 8bd55efecbef97b281ace8eb21ffe84fdc9239bc6cd5e975756d557eeed362b1

@@ -66,8 +66,8 @@ def value_and_grad(params, x, label):
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (digits.bp:13)")
-    value, *grads = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, grads)))
+    value, *results = _value_and_grad(*arrays, dims["N"])
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
 
 def init(seed=0, dtype=np.float64):
@@ -176,7 +176,9 @@ def _float_type(name, value, dtype, params, inputs):
     if dtype is not None and value.dtype != dtype:
         named = {**params, **inputs}
         other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
-        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
     return value.dtype
 
 
@@ -189,7 +191,9 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -267,4 +271,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 6d059007bf312d129fe1e1b9f8f768d6df513728ed021a0a6168c5174b88b404
+# 5293faad381f3acc5b477686d07c750b644193fbefc20ae600455ccad4f484e1

@@ -53,8 +53,9 @@ def value_and_grad(params, x, y):
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (linear_regression.bp:9)")
-    value, *grads = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
+    value, *results = _value_and_grad(*arrays, dims["N"])
+    results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
+    return float(value), dict(zip(PARAMS, results))
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -146,7 +147,9 @@ def _float_type(name, value, dtype, params, inputs):
     if dtype is not None and value.dtype != dtype:
         named = {**params, **inputs}
         other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
-        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
     return value.dtype
 
 
@@ -159,7 +162,9 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -197,4 +202,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 0964d7820ca48dc67a960e460727c03d9d0b71990e6c9e122ad0130436fc7db9
+# 1032d8258f40447f92f73b1950aacf8d78503e5466540bfbf4df14e4caf83597

@@ -53,8 +53,9 @@ def value_and_grad(params, x, y):
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (logistic_regression.bp:10)")
-    value, *grads = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, [np.asarray(g, arrays[0].dtype, order="C") for g in grads]))
+    value, *results = _value_and_grad(*arrays, dims["N"])
+    results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
+    return float(value), dict(zip(PARAMS, results))
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -146,7 +147,9 @@ def _float_type(name, value, dtype, params, inputs):
     if dtype is not None and value.dtype != dtype:
         named = {**params, **inputs}
         other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
-        raise TypeError(f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype")
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
     return value.dtype
 
 
@@ -159,7 +162,9 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(f", {dim} = {size}" for dim, size in before.items() if dim in shape)
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -208,4 +213,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# c8d403fbb7ab7e63794071a52b9c6695fa66e0ad27dd4213e175b641cc445490
+# 31ac81a2304168905520499484fb6455a36fd7719396181e5ca4fa7fc68d9b60

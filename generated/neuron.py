@@ -109,11 +109,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -145,4 +149,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# d4d261338cdc0c043b483add080d05507d55cca47ff9fa43935181fdd7c88c5f
+# a760c5448b3f663792c5806a08a25b6a0fc34565cdc6880d5a46902d0e7357bb

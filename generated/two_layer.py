@@ -124,11 +124,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -172,4 +176,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# b3bc55c214484a1729ee4f3a4f65c8e01bf8af35ecb906e52fead12c98a84690
+# 586f2f8dd388bf5f2fdb1263ace195e501f12fb20cf023d93a0d859c79ea2d41

@@ -196,7 +196,7 @@ def test_errors_stand_in_the_expression(text, code, column):
 
 
 @pytest.mark.parametrize(
-    "text", ["sin(" * 190 + "w" + ")" * 190, "1.0000001^1000000000*w", "(w^1000000)^1000000"]
+    "text", ["sin(" * 190 + "w" + ")" * 190, "1.001^100000*w", "(w^1000000)^1000000"]
 )
 def test_nothing_explodes(text):
     done = run(text, "--at", "w=1")

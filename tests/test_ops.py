@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracle import Unsettled, check_gradient
 from scipy import special
 
 import bpc
 from bpc.ops import OPS, Op
+from oracle import Unsettled, check_gradient
 
 LEVELS = (0, 1, 2)
 WIDE = (-3.0, 3.0)
@@ -137,7 +137,9 @@ def entrywise(op: Op) -> bool:
 def arguments(op: Op, tag: str, shapes: tuple[Any, ...]) -> tuple[Argument, ...]:
     found = []
     for i, shape in enumerate(shapes):
-        kind, shape = (shape[0], shape[1:]) if shape and isinstance(shape[0], str) else ("real", shape)
+        kind, shape = (
+            (shape[0], shape[1:]) if shape and isinstance(shape[0], str) else ("real", shape)
+        )
         domain = op.domain[i] if i < len(op.domain) else WIDE
         found.append(Argument(f"x{tag}_{i}", kind, shape, domain))
     return tuple(found)
@@ -181,7 +183,9 @@ def calls(name: str) -> tuple[Call, ...]:
             )
             found.append(Call(name, f"b{k}", args, {}))
     if name in ("max", "min"):
-        for k, shapes in enumerate([((3, 4), (4,)), ((), (3,)), ((3,), (3,), ()), ((3, 1), (3, 4))]):
+        for k, shapes in enumerate(
+            [((3, 4), (4,)), ((), (3,)), ((3,), (3,), ()), ((3, 1), (3, 4))]
+        ):
             found.append(Call(name, f"n{k}", arguments(op, f"n{k}", shapes), {}))
     real_pairs = [c for c in found if len(c.arguments) == 2 and len(set(c.arguments)) == 2]
     for c in real_pairs[:1]:
@@ -217,7 +221,9 @@ def module(name: str, level: int) -> ModuleType:
 def shape_of(text: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The shape that `real [N, 2*M]` declares."""
     inside = text.partition(" ")[2].strip("[]")
-    found = [eval(s.replace("/", "//"), {"floor": int}, dict(sizes)) for s in inside.split(",") if s]
+    found = [
+        eval(s.replace("/", "//"), {"floor": int}, dict(sizes)) for s in inside.split(",") if s
+    ]
     return tuple(found)
 
 
@@ -385,7 +391,9 @@ def test_gradient(name: str, level: int) -> None:
         for key, grad in m.value_and_grad(params, **inputs)[1].items():
             assert not grad.any(), key
     else:
-        check_gradient(m, params, inputs, rng, directions=3, tolerance=1e-7, step=0.01, context=name)
+        check_gradient(
+            m, params, inputs, rng, directions=3, tolerance=1e-7, step=0.01, context=name
+        )
         grads = m.value_and_grad(params, **inputs)[1]
         for call in calls(name):
             for a in call.arguments if call.tag == "0" and name != "size" else ():
@@ -444,7 +452,7 @@ def test_memory(name: str, level: int) -> None:
         p = {k: views(v)[layout] for k, v in params.items()}
         i = {k: views(v)[layout] for k, v in inputs.items()}
         before = {k: v.tobytes() for k, v in (p | i).items()}
-        outputs, (cost, grads) = forward(m, p, i), m.value_and_grad(p, **i)
+        outputs, (_cost, grads) = forward(m, p, i), m.value_and_grad(p, **i)
         assert {k: v.tobytes() for k, v in (p | i).items()} == before, layout
         for label, value in outputs.items():
             np.testing.assert_allclose(value, plain[0][label], rtol=1e-12, atol=1e-12)
@@ -613,8 +621,8 @@ def test_scalars_are_as_numpy(name: str, level: int) -> None:
 
 def same(a: float, b: float) -> bool:
     """Equal to rounding, NaN as NaN, and 0 with its sign."""
-    if a != a or b != b:
-        return a != a and b != b
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(a) and math.isnan(b)
     if a == b == 0:
         return True
     return a == b or math.isclose(a, b, rel_tol=1e-12, abs_tol=5e-322)

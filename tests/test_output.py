@@ -208,6 +208,13 @@ def test_an_edited_helper_is_no_helper():
         check_output(NEW.replace(helper, f"breakpoint(); {helper}"))
 
 
+def test_code_after_a_helper_is_checked():
+    seal = "# sha256 of the text above:"
+    check_output(NEW.replace(seal, f"PARAMS = 1\n{seal}"))
+    with pytest.raises(OutputError, match="Import|import os"):
+        check_output(NEW.replace(seal, f"import os\n{seal}"))
+
+
 @pytest.mark.parametrize("where", [3, 600, 2999])
 def test_a_large_kernel_is_checked_to_its_end(where):
     lines = ["def f(x):", *(f"    v{i} = (\n        x + {i}\n    )" for i in range(3000)), ""]

@@ -256,6 +256,10 @@ def test_spans(text: str, spans: list[str]) -> None:
     [
         # An error costs its statement alone
         ("a = 1\nb = +\nc = 2", ["2:5 BP002"], ["(assign [a] 1)", "(assign [c] 2)"]),
+        ("a = 1\nb = 2\nc = +\nc = +\nd = 3", ["3:5 BP002", "4:5 BP002"],
+         ["(assign [a] 1)", "(assign [b] 2)", "(assign [d] 3)"]),
+        ("for l in 1..2 {\n a = 1\n b = 2\n c = ]\n}", ["4:6 BP005"],
+         ["(for l 1 2 [(assign [a] 1) (assign [b] 2)])"]),
         ("for l in 1..2 {\n a = ]\n b = 1\n}\nc = 2", ["2:6 BP005"],
          ["(for l 1 2 [(assign [b] 1)])", "(assign [c] 2)"]),
         ("def f(x) { y = ; return x }", ["1:16 BP002"],

@@ -33,13 +33,12 @@ MESSAGES: dict[str, str] = {
     "BP102": "`{name}` has superscripts",
     "BP103": "a superscript of `{name}` is one whole number, 0 or more, known at compile time",
     "BP104": "{what} has no `.{name}`",
-    "BP105": "{what} is part of the language, but this version of bpc cannot compile it",
+    "BP105": "`{name}` is part of the language, but this version of bpc cannot compile it",
     "BP106": "the index of a tuple is a whole number within its length, {length}",
     "BP107": "`{name}` is already defined",
     "BP108": "`{name}` is used both with and without superscripts in one scope",
     "BP109": "`{name}` and `{other}` are both spelled `{spelling}` in Python",
     "BP110": "`{what}` cannot stand inside a `def`",
-    "BP111": "`{name}` is an input: only params have initialisers",
     "BP112": "`{name}` is a param of kind {kind}: params are real",
     "BP113": "`{name}` has both a value and an initialiser",
     "BP114": "unknown initialiser `{name}`",
@@ -56,19 +55,19 @@ MESSAGES: dict[str, str] = {
     "BP203": "{old} does not fit the shape {new}",
     "BP204": "({order}) is no order of the {rank} axes",
     "BP205": "an axis of size {size} cannot be split into {parts} equal parts",
-    "BP206": "`{name}` needs an array with more axes",
+    "BP206": "`{name}` needs an array with more axes than {shape}",
     "BP207": "`pad` takes (before, after) for each of the {rank} axes, none negative",
     "BP208": "`{name}` needs square matrices, not the shape {shape}",
     "BP209": "no matrix product of shapes {left} and {right}",
     "BP210": "einsum({spec!r}): {why}",
     "BP211": "`{name}`: scores of shape {scores} and labels of shape {label} do not match",
-    "BP212": "`{name}` takes int labels, not {kind}",
+    "BP212": "`{name}` takes int labels, not {kind}: declare them as `int[N]`",
     "BP213": "{what} cannot stand where a number or an array is due",
     "BP214": "`{name}` takes a bool array, not {kind}",
     "BP215": "`{where}` takes a bool, not {what}",
     "BP216": "an index is a whole number or an int array, not {what}",
     "BP217": "index arrays must stand side by side",
-    "BP218": "{used} indices do not fit the shape {shape}",
+    "BP218": "{what} for the shape {shape}",
     "BP219": "{what} leaves the axis of size {length}",
     "BP220": "the step of a slice is a whole number known at compile time, and not 0",
     "BP221": "there is no axis {axis} in the shape {shape}",
@@ -135,11 +134,11 @@ class Diagnostic:
             "  " + "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text),
             "  " + indent + "^" * width,
         ]
-        inner = self.calls[: -CALLS_SHOWN - 1 : -1]
-        for call in inner:
+        calls = list(dict.fromkeys(reversed(self.calls)))
+        for call in calls[:CALLS_SHOWN]:
             rows.append(f"in the call at {call}:{call.column}: {clip(call.text.splitlines()[0])}")
-        if len(self.calls) > len(inner):
-            rows.append(f"in {len(self.calls) - len(inner)} more calls")
+        if len(calls) > CALLS_SHOWN:
+            rows.append(f"in {len(calls) - CALLS_SHOWN} more calls")
         if self.help:
             rows.append(f"help: {self.help}")
         return "\n".join(rows)
@@ -196,7 +195,7 @@ class Problem(Exception):
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     """`did you mean `x`?` for the closest candidate, if one is close."""
-    close = get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    close = get_close_matches(name, list(candidates), n=1, cutoff=0.6) if len(name) > 2 else []
     return f"did you mean `{close[0]}`?" if close else None
 
 

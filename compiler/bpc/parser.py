@@ -8,13 +8,13 @@ parser whose state is set back where a statement is wrong, and become nodes on t
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from lark import Lark, Token, UnexpectedInput
+from lark import Lark, Token, Tree, UnexpectedInput
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from bpc import syntax
@@ -36,14 +36,16 @@ def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
     collecting = gc.isenabled()
     gc.disable()  # nothing here makes cycles, and lark is three times as fast without
     try:
-        lexemes, diagnostics = _read_tokens(source)
+        lexemes, foreign = _read_tokens(source)
+        diagnostics = [Problem("BP014", name=clip(x.text)).at(x.span) for x in foreign]
         fragments, more = cut(lexemes)
         reader = _Reader()
         for fragment in fragments:
             reader.read(fragment)
         diagnostics += more + reader.diagnostics
         diagnostics.sort(key=lambda d: (d.span.start, d.span.end))
-        return syntax.Model(source, reader.finish(source), frozenset(reader.lost)), diagnostics
+        lost = reader.lost.union(x.text for x in foreign)
+        return syntax.Model(source, reader.finish(source), frozenset(lost)), diagnostics
     finally:
         if collecting:
             gc.enable()
@@ -65,17 +67,16 @@ def _lark() -> Lark:
     return Lark(grammar, parser="lalr", lexer="basic", transformer=callbacks, postlex=keep)
 
 
-def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Diagnostic]]:
-    """All tokens of a file; a name with letters beyond ASCII is an error, but stays a name."""
+def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Lexeme]]:
+    """All tokens of a file, and those names among them that have letters beyond ASCII."""
     parser = _lark().parse_interactive(source.text)
     lexemes = [
         Lexeme(token.type, str(token), source, token.start_pos, token.end_pos)
         for token in cast(Any, parser.lexer_thread).lex(parser.parser_state)
     ]
-    foreign: Iterable[Lexeme] = ()
-    if not source.text.isascii():
-        foreign = (x for x in lexemes if x.type == "NAME" and not x.text.isascii())
-    return lexemes, [Problem("BP014", name=clip(x.text)).at(x.span) for x in foreign]
+    if source.text.isascii():
+        return lexemes, []
+    return lexemes, [x for x in lexemes if x.type == "NAME" and not x.text.isascii()]
 
 
 class _Reader:
@@ -127,6 +128,8 @@ class _Reader:
         state = self.parser.parser_state
         states, values = state.state_stack, state.value_stack
         saved = states[:], values[:]
+        # lark adds a statement to the list of those before it in place
+        lists = [(v.children, len(v.children)) for v in values if isinstance(v, Tree)]
         feed = state.feed_token
         place = 0
         try:
@@ -142,6 +145,8 @@ class _Reader:
                 accepts = frozenset(cast(Any, self.parser).accepts())
                 self.diagnostics.append(explain(Mistake(lexemes, place, accepts, values)))
         states[:], values[:] = saved
+        for children, length in lists:
+            del children[length:]
         return False
 
 

@@ -145,6 +145,8 @@ def _help(mistake: Mistake) -> str | None:
     after = [lexeme.type for lexeme in mistake.lexemes[mistake.place + 1 :]]
     if found.type == "_NEWLINE" and "LBRACE" in accepts:
         return "the `{` of a block stands on the line of its head"
+    if found.type == "TILDE" and first.type == "INPUT":
+        return "only params have initialisers"
     if found.type == "_SEMI" and after:
         return "outside blocks each statement has a line of its own"
     if found.type == "EQUAL" and "AND" in accepts:

@@ -171,7 +171,7 @@ class Size:
         return self.format(str)
 
     def format(self, name: Callable[[str], str], divide: str = "/", times: str = "*") -> str:
-        """Text with dims named by `name`; with divide `//`, Python's integer expression."""
+        """Text with dims named by `name`; with times ` * ` as Python writes it."""
         if not self.terms:
             return "0"
         numerators, denominator = self._over_common()
@@ -206,7 +206,21 @@ class Size:
                 else:
                     multiplier = multiplier * base
             factors.append((atom, power))
-        return list((self * multiplier).terms), factors
+        return list(_expanded(self * multiplier).terms), factors
+
+
+def _expanded(value: Size) -> Size:
+    """The same with sums multiplied out where they stand as 1/(1/sum)."""
+    total = size(0)
+    for monomial, coefficient in value.terms:
+        kept = tuple((a, p) for a, p in monomial if p > 0 or not isinstance(a, Reciprocal))
+        piece = Size(((kept, coefficient),))
+        for atom, power in monomial:
+            if isinstance(atom, Reciprocal):
+                for _ in range(-power):
+                    piece = piece * atom.inner
+        total = total + piece
+    return total
 
 
 def _pad(operator: str, times: str) -> str:
@@ -238,9 +252,10 @@ def _power(
         text = name(atom)
     elif isinstance(atom, Reciprocal):
         text = f"({atom.inner.format(name, divide, times)})"
+    elif times == "*":
+        text = f"floor({atom.inner.format(name)})"
     else:
-        text = atom.inner.format(name, divide, times)
-        text = f"({text})" if divide == "//" else f"floor({text})"
+        text = f"({atom.inner.format(name, '//', times)})"
     return times.join([text] * power)
 
 

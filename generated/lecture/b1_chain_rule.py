@@ -96,11 +96,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -132,4 +136,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 7151f0f36735f656c739850f81dca52b02303eddedd6d3dac0bbb4b909206afd
+# 170739476de23f7b04837f3fee710236d08503337f35a9a3a0b828bbe6e599d1

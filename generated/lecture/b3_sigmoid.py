@@ -131,11 +131,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -170,7 +174,11 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return math.nan if x == 0.0 or x != x else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    return (
+        math.nan
+        if x == 0.0 or x != x
+        else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    )
 
 
 def _exp(x):
@@ -182,4 +190,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 3b0d7f8d6d322c3a843e7f207358cbfcbf70765a9e43c29969a9f7872ca776dc
+# 8d57443b509732ae6af22be59c49b60d4a056fe3215f588f645f029eb999ff5a

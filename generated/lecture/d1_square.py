@@ -93,11 +93,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -129,4 +133,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 31d40921662adea74df7ebb55c518937bac3d50f2499a8b685dba753602ca577
+# d6f852dd7408ba484fcb73cd25822ef6c3507e8ded8fa11f61ad8211b03df74d

@@ -93,11 +93,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -129,4 +133,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# cdced2442728a8e3df91057b124fa3bd2a8c2630cd0e7878feadcb564d3752c7
+# 4d5285d224caae6c2a6cffa655e1e64ff4d0a5f2948d7653866f37f0a23e7af8

@@ -93,11 +93,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -129,4 +133,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 621a0f382264c2bf13ab51891dff1323b59da2c4672cf7901594ef551c0bc446
+# 6eb1acf9ae931968b85b1590fc3ac7bd4c0211c4a443e5531dc127e1bf1632b4

@@ -95,11 +95,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -134,8 +138,12 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return math.nan if x == 0.0 or x != x else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    return (
+        math.nan
+        if x == 0.0 or x != x
+        else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    )
 
 
 # sha256 of the text above:
-# 4e20ceddd62d5524bd23c258d24e1513c646129726c4d3e4a262d39948dd016a
+# 169e212d280d0fb730bc77023a45cc5a138d7997254241b4e3e5ddfde5359a59

@@ -96,11 +96,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -135,8 +139,12 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return math.nan if x == 0.0 or x != x else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    return (
+        math.nan
+        if x == 0.0 or x != x
+        else math.copysign(math.inf, x) * math.copysign(1.0, y)
+    )
 
 
 # sha256 of the text above:
-# bb583e86e8494bb010236b6654a5a4a4a83fde498008871707394651a3e99333
+# 8701f2b832f9e5075c4adc8e38ce1fb1f11d307c07ca2f9064afc1b58abeadf9

@@ -109,11 +109,15 @@ def _converted(function, params, **inputs):
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
     plain = {name: _plain(name, value) for name, value in named.items()}
     _one_dtype(named)
-    result = function({name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs])
+    result = function(
+        {name: plain[name] for name in PARAMS}, *[plain[n] for n in inputs]
+    )
     if not isinstance(result, tuple):
         return result
     grads = {
-        name: np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        name: (
+            np.array(grad, named[name].dtype) if hasattr(named[name], "dtype") else grad
+        )
         for name, grad in result[1].items()
     }
     return result[0], grads
@@ -145,4 +149,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 84d30941a11a932b5724083b380717981a9610929c0bd2325142cedf2b6a62e5
+# ab9e17d1b4e8dd3b1e9b32e8a2cbb85a351343e85c6a1b57939f266d085b46e3

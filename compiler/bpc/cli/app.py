@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -57,7 +56,6 @@ class App(click.Group):
             code = USAGE
         except OSError as error:
             say(f"cannot write the output: {error.strerror or error}")
-            _drop_output()
             code = USAGE
         except (KeyboardInterrupt, click.Abort):
             say("interrupted")
@@ -76,12 +74,6 @@ def _bug(error: Exception) -> int:
     if not os.environ.get("BPC_TRACEBACK"):
         say("run it again with BPC_TRACEBACK=1 for the traceback, and report it with the model")
     return BUG
-
-
-def _drop_output() -> None:
-    """Keep Python from trying again, as it ends, to write what could not be written."""
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

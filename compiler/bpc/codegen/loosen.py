@@ -35,6 +35,8 @@ def loosen(function: Function, scalars: bool) -> Function:
             args = tuple(_filled(a, equation, body) for a in args)
         elif equation.out.type.shape and _joint(args) != equation.out.type.shape:
             args = _restore(equation, args, body)
+        if str(OPS[equation.op].numpy)[0] == "_":
+            args = tuple(_typed(a, equation, body) for a in args)
         equation = Equation(
             equation.op, args, equation.outs, equation.span, equation.attrs, equation.adjoint
         )
@@ -44,9 +46,18 @@ def loosen(function: Function, scalars: bool) -> Function:
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 
+def _typed(atom: Atom, equation: Equation, body: list[Equation]) -> Atom:
+    """A number with the call's dtype: a helper takes it for an array."""
+    if isinstance(atom, Literal) and atom.type.kind == "real":
+        return _fill(Literal(atom.value, atom.type.with_shape(())), equation, body)
+    return atom
+
+
 def _of_numbers(equation: Equation, numbers: set[Var]) -> bool:
     """Whether all arguments are Python's numbers, which NumPy would give no dtype of the call's."""
-    known = bool(equation.args) and all(isinstance(a, Literal) or a in numbers for a in equation.args)
+    known = bool(equation.args) and all(
+        isinstance(a, Literal) or a in numbers for a in equation.args
+    )
     scalar = all(not a.type.shape for a in equation.args)
     return known and scalar and (OPS[equation.op].elementwise or OPS[equation.op].moves)
 
@@ -105,9 +116,7 @@ def _joint(args: Sequence[Atom]) -> Shape:
     return tuple(joint)
 
 
-def _restore(
-    equation: Equation, args: tuple[Atom, ...], body: list[Equation]
-) -> tuple[Atom, ...]:
+def _restore(equation: Equation, args: tuple[Atom, ...], body: list[Equation]) -> tuple[Atom, ...]:
     """One argument takes its full shape again."""
     for i, (old, new) in enumerate(zip(equation.args, args)):
         if old is not new:
@@ -131,9 +140,7 @@ def _fill(atom: Literal, equation: Equation, body: list[Equation]) -> Var:
     return out
 
 
-def _own(
-    function: Function, body: list[Equation], made: dict[Var, Equation]
-) -> tuple[Atom, ...]:
+def _own(function: Function, body: list[Equation], made: dict[Var, Equation]) -> tuple[Atom, ...]:
     """Results that share no memory with arguments or with one another, laid out in rows."""
     results: list[Atom] = []
     taken: set[Var] = set(function.params)
@@ -151,7 +158,8 @@ def _own(
             out = Var(label, result.type)
             span = made[result].span if result in made else body[-1].span
             adjoint = position > 0
-            body.append(Equation("copy", (result,), (out,), span, (), adjoint))
+            fresh, attrs = ("copy", ()) if result.type.shape else ("full", (("shape", ()),))
+            body.append(Equation(fresh, (result,), (out,), span, attrs, adjoint))
             made[out] = body[-1]
             result = root = out
         taken.add(root)

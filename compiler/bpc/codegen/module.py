@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from bpc.codegen import carried, initialisers, layout, wrappers
+from bpc.codegen import carried, expression, initialisers, layout, wrappers
 from bpc.codegen.context import Writer, described, plain, type_text
 from bpc.codegen.kernel import Kernel
 from bpc.codegen.loosen import loosen
@@ -90,6 +90,10 @@ def _tables(w: Writer) -> list[str]:
     lines += table("INPUTS", [(w.name(a), f'"{described(a)}"') for a in program.inputs])
     lines += table("OUTPUTS", [(k, f'"{type_text(atom.type)}"') for k, atom in results])
     lines.append("_KEYS = tuple(PARAMS)")
+    if w.wrt:
+        names = "".join(f'"{k}", ' for k in w.wrt)
+        text = f"({names[:-1]})" if len(w.wrt) == 1 else f"({names[:-2]})"
+        lines += layout.statement(0, "_WRT", expression.name(text))
     if not w.scalars:
         types = [(a.key, w.template(a)) for a in program.params]
         types += [(w.name(a), w.template(a)) for a in program.inputs]

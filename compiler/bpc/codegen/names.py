@@ -14,7 +14,10 @@ RESERVED = frozenset(
 
 
 class Names:
-    """Hands out each name once; a second claim gets `_2`, a reserved word a `_`."""
+    """Hands out each name once; a second claim gets `_2`, a reserved word a `_`.
+
+    Names that start with `_` are the module's own helpers: from the source they get a `_` too.
+    """
 
     def __init__(self, taken: frozenset[str] = RESERVED) -> None:
         self._taken = set(taken)
@@ -23,7 +26,7 @@ class Names:
     def claim(self, wanted: str) -> str:
         """A name that nobody else has, as close to the wanted one as can be."""
         base = re.sub(r"\W", "_", wanted)
-        name = f"{base}_" if base in RESERVED else base
+        name = f"{base}_" if base in RESERVED or base.startswith("_") else base
         while name in self._taken:
             self._counts[base] = self._counts.get(base, 1) + 1
             name = f"{base}_{self._counts[base]}"

@@ -224,17 +224,19 @@ class Speller:
     def _slices(self, shape: Sequence[Axis], items: Sequence[Item]) -> list[str]:
         texts = []
         for axis, (start, count, step) in zip(shape, items):
-            stop = start + count * size(step)
+            by = size(abs(step))
+            end = start + (count - size(1)) * size(step)  # the last entry that is taken
             first = last = None
             if step > 0:
-                first = None if start == size(0) else self.size(start)
-                last = None if (axis.size - stop).value in range(1 - step, 1) else self.size(stop)
+                if start != size(0):
+                    first = self.size(start)
+                if count != ((axis.size - start + by - size(1)) / by).floor():
+                    last = self.size(end + size(1))
             else:
-                first = None if start == axis.size - size(1) else self.size(start)
-                low = stop.value
-                last = None if low is not None and low < 0 else self.size(stop)
-                if low is None and (start - (count - size(1)) * size(-step)).value == 0:
-                    last = None
+                if start != axis.size - size(1):
+                    first = self.size(start)
+                if count != ((start + by) / by).floor():
+                    last = self.size(end - size(1))
             texts.append(e.slice_text(first, last, None if step == 1 else e.number(step)))
         while len(texts) > 1 and texts[-1] == ":":
             texts.pop()

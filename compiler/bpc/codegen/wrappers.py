@@ -75,8 +75,7 @@ def _keys(w: Writer, function: Function) -> tuple[str, int]:
         return "OUTPUTS", len(function.labels)
     if not w.wrt:
         return "PARAMS", len(w.program.params)
-    texts = [f'"{k}"' for k in w.wrt]
-    return (f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"), len(texts)
+    return "_WRT", len(w.wrt)
 
 
 def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[str]:
@@ -146,23 +145,21 @@ def _arrays(
     kinds = [r.type.kind for r in results]
     scalar = any(not r.type.shape for r in results)
     real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
-    dtype = f", arrays[{real}].dtype" if real is not None and set(kinds) == {"real"} else ""
+    same = real is not None and set(kinds) == {"real"}
+    dtype = f", arrays[{real}].dtype" if same else ""
     if function.name == "cost":
         return [*lines, f"    return float({call})"]
-    in_rows = f"    return np.ascontiguousarray({call})"
     if function.name == "forward" and count == 1:
-        return [*lines, f"    return np.asarray({call}{dtype})" if scalar else in_rows]
-    each = "map(np.ascontiguousarray, grads)"
+        make = f"np.asarray({call}{dtype})" if scalar else f"np.ascontiguousarray({call})"
+        return [*lines, *layout.returned(4, [make])]
+    head = "    results = " if function.name == "forward" else "    value, *results = "
+    lines.append(f"{head}{call}")
     if scalar:
-        each = f'[np.asarray(g{dtype}, order="C") for g in grads]'
+        lines.append(f'    results = [np.asarray(r{dtype}, order="C") for r in results]')
+    pairs = f"zip({keys}, {'results' if scalar else 'map(np.ascontiguousarray, results)'})"
     if function.name == "forward":
-        return [
-            *lines,
-            f"    grads = {call}".replace("grads", "results"),
-            f"    return dict(zip(OUTPUTS, {each}))".replace("grads", "results"),
-        ]
-    lines.append(f"    value, *grads = {call}")
-    return [*lines, f"    return float(value), dict(zip({keys}, {each}))"]
+        return [*lines, f"    return dict({pairs})"]
+    return [*lines, f"    return float(value), dict({pairs})"]
 
 
 def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:

@@ -6,7 +6,8 @@ value(formula, {"w": 2.001})      8.012006001
 """
 
 from bpc.derivation.calculus import derivative, evaluate, slope, symbolic, value
-from bpc.derivation.formula import Formula, read
+from bpc.derivation.formula import Formula
+from bpc.derivation.reading import read
 from bpc.derivation.spelling import bp
 
 __all__ = ["Formula", "bp", "derivative", "evaluate", "read", "slope", "symbolic", "value"]

@@ -75,8 +75,7 @@ def _costs(statements: tuple[syntax.Statement, ...]) -> Iterator[bool]:
 
 
 def _unused(c: Context, name: str) -> str:
-    settable = sorted({*c.dims, *c.used_settings})
-    hint = did_you_mean(name, settable)
+    hint = did_you_mean(name, sorted(c.settable))
     return f"--set {name}: the program has no dim or const of this name" + (
         f"; {hint}" if hint else ""
     )
@@ -90,7 +89,8 @@ def _check_dims(c: Context) -> None:
             found |= {d for d in [solvable(axis.size)] if d}
     for name, span in c.dims.items():
         if name not in found:
-            c.diagnostics.append(Problem("BP225", name=name).at(span))
+            help = f"fix it, as in `dim {name} = 8`, or leave it out"
+            c.record(Problem("BP225", help, name=name), span)
 
 
 def solvable(length: Size) -> str | None:

@@ -14,7 +14,7 @@ from bpc.lower.context import Context, Failed, rule
 from bpc.lower.expressions import is_builtin
 from bpc.lower.naming import elsewhere, use
 from bpc.lower.roles import ROLES, default
-from bpc.lower.values import Builtin, Function, describe, simplest
+from bpc.lower.values import Builtin, Function, describe_kind, simplest
 from bpc.ops import OPS, Expr
 from bpc.ops.fold import evaluate_equation
 from bpc.ops.networks import LATER
@@ -34,7 +34,7 @@ def _call(c: Context, node: syntax.Call) -> Any:
     if isinstance(function, Builtin):
         return _builtin(c, function.name, node)
     name = clip(node.function.span.text)
-    return c.fail(node.function.span, "BP303", name=name, what=describe(function))
+    return c.fail(node.function.span, "BP303", name=name, what=describe_kind(function))
 
 
 def _function(c: Context, node: Any) -> Any:
@@ -149,7 +149,8 @@ def _check_complete(
         many = p.kind is p.VAR_POSITIONAL
         wanted = p.annotation == "Value" if many else p.default is p.empty
         if wanted and p.name not in given:
-            help = f"it takes {', '.join(q.name for q in parameters)}"
+            takes = ["x, ..." if q.kind is q.VAR_POSITIONAL else q.name for q in parameters]
+            help = f"it takes {', '.join(takes)}"
             c.fail(node.span, "BP307", help, name=name, argument="x" if many else p.name)
 
 

@@ -55,6 +55,7 @@ class Context:
     settings: dict[str, int | float]
     limit: int = LIMIT
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    settable: set[str] = field(default_factory=set)
     used_settings: set[str] = field(default_factory=set)
     params: list[Argument] = field(default_factory=list)
     inputs: list[Argument] = field(default_factory=list)
@@ -121,9 +122,7 @@ class Context:
                 self.record(Problem("BP405", MORE, limit=self.limit), place, calls=())
                 raise Failed
 
-    def fail(
-        self, span: Span, code: str, help: str | None = None, **values: object
-    ) -> NoReturn:
+    def fail(self, span: Span, code: str, help: str | None = None, **values: object) -> NoReturn:
         """Record an error and give up what is being evaluated."""
         self.give_up(Problem(code, help, **values), span)
 

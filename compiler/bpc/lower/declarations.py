@@ -25,7 +25,8 @@ INITIALISERS: dict[str, list[str]] = {
     "orthogonal": [], "identity": [],
 }  # fmt: skip
 #: the fewest axes that each can fill; those with a fan need one
-RANKS = {"zeros": 0, "ones": 0, "constant": 0, "normal": 0, "uniform": 0, "orthogonal": 2}
+RANKS = {"zeros": 0, "ones": 0, "constant": 0, "normal": 0, "uniform": 0}
+RANKS |= {"orthogonal": 2, "identity": 2}
 
 
 def _each(what: str) -> Callable[[Callable[[Context, Any], None]], Callable[[Context, Any], None]]:
@@ -73,6 +74,7 @@ def _dim(c: Context, item: syntax.Declarator) -> None:
 
 def _setting(c: Context, key: Key, whole: bool = True) -> int | float | None:
     """What `--set` says of a dim (then `whole`) or const."""
+    c.settable.add(text(key))
     for name in (spelling(key), text(key)):
         if name in c.settings:
             c.used_settings.add(name)
@@ -103,8 +105,6 @@ def _const(c: Context, item: syntax.Declarator) -> None:
 @_each("input")
 def _input(c: Context, item: syntax.Declarator) -> None:
     key, type, sample = _declared(c, item)
-    if item.initialiser is not None:
-        c.fail(item.initialiser.span, "BP111", name=text(key))
     var = Var(spelling(key), type, named=True)
     define(c, c.scope.outside, key, Expr(c.m, var), item.target.span)
     c.inputs.append(Argument(spelling(key), var, item.target.span, sample=sample))
@@ -116,7 +116,8 @@ def _param(c: Context, item: syntax.Declarator) -> None:
     key, type, value = _declared(c, item)
     if type.kind != "real":
         span = item.type.span if item.type is not None else item.span
-        c.fail(span, "BP112", name=text(key), kind=type.kind)
+        help = f"declare it as `input {text(key)}: {type}`"
+        c.fail(span, "BP112", help, name=text(key), kind=type.kind)
     initialiser = Initialiser("zeros")
     if item.initialiser is not None:
         if item.value is not None:
@@ -169,6 +170,8 @@ def _initialiser(c: Context, node: Any, type: Type) -> Initialiser:
             c.fail(given[wanted].span, "BP311", **values)
         numbers.append(float(value))
     square = type.rank == 2 and type.shape[0] == type.shape[1]
-    if type.rank < RANKS.get(name, 1) or (name == "identity" and not square):
-        c.fail(node.span, "BP115", name=name, shape=show(type.shape))
+    rank = RANKS.get(name, 1)
+    if type.rank < rank or (name == "identity" and not square):
+        help = "it fills a square matrix" if name == "identity" else f"it needs {rank} axes or more"
+        c.fail(node.span, "BP115", help, name=name, shape=show(type.shape))
     return Initialiser(name, tuple(numbers))

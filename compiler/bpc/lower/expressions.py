@@ -6,13 +6,14 @@ import math
 from typing import Any
 
 from bpc import syntax
-from bpc.diagnostics import Problem
+from bpc.diagnostics import Problem, clip
 from bpc.lower import static
 from bpc.lower.context import Context, rule
 from bpc.lower.index import subscript
 from bpc.lower.naming import superscript, unknown, use
-from bpc.lower.values import Builtin, describe, is_number
+from bpc.lower.values import Builtin, describe, describe_kind, is_number
 from bpc.ops import OPS, Expr
+from bpc.types import show
 
 CONSTANTS = {"pi": math.pi, "inf": math.inf}
 ELEMENTWISE = {
@@ -24,7 +25,7 @@ ELEMENTWISE = {
 def is_builtin(name: str) -> bool:
     """Whether the language has a function of this name."""
     op = OPS.get(name)
-    return op is not None and op.group != "internal" and name not in ELEMENTWISE.values()
+    return op is not None and op.group not in ("internal", "arithmetic")
 
 
 @rule(syntax.Number)
@@ -61,9 +62,7 @@ def _index(c: Context, node: syntax.Index) -> Any:
     value = c.evaluate(node.base)
     if isinstance(value, tuple):
         return _entry(c, node, value)
-    if not isinstance(value, Expr):
-        c.fail(node.base.span, "BP213", what=describe(value))
-    return subscript(c, node, value)
+    return subscript(c, node, c.m.expr(operand(c, value, node.base)))
 
 
 def _entry(c: Context, node: syntax.Index, value: tuple[Any, ...]) -> Any:
@@ -137,7 +136,7 @@ def truth(c: Context, value: Any, node: syntax.Node, where: str) -> Any:
     if isinstance(value, bool) or (isinstance(value, Expr) and value.type.kind == "bool"):
         return value
     help = "compare it with something, as in `x > 0`"
-    return c.fail(node.span, "BP215", help, where=where, what=describe(value))
+    return c.fail(node.span, "BP215", help, where=where, what=describe_kind(value))
 
 
 @rule(syntax.Unary)
@@ -170,16 +169,19 @@ def _conditional(c: Context, node: syntax.Conditional) -> Any:
 def _attribute(c: Context, node: syntax.Attribute) -> Any:
     value = operand(c, c.evaluate(node.base), node.base)
     if node.name != "T":
-        help = "`x.T` swaps the last two axes" if isinstance(value, Expr) else None
+        help = "`x.T` swaps the last two axes"
+        if is_builtin(node.name):
+            help = f"`{node.name}` is a function: write `{node.name}({clip(node.base.span.text)})`"
         c.fail(node.span, "BP104", help, name=node.name, what=describe(value))
     expr = c.m.expr(value)
     rank = expr.type.rank
     c.m.span = node.span
     if rank < 2:
-        c.fail(node.span, "BP206", "`.T` swaps the last two axes", name=".T")
+        help = "`.T` swaps the last two axes"
+        c.fail(node.span, "BP206", help, name=".T", shape=show(expr.shape))
     return c.m.emit("transpose", expr, order=(*range(rank - 2), rank - 1, rank - 2))
 
 
 @rule(syntax.As)
 def _as(c: Context, node: syntax.As) -> Any:
-    return c.fail(node.span, "BP105", what="`as`, which names the call of a layer")
+    return c.fail(node.span, "BP105", "`as` names the call of a layer", name="as")

@@ -6,7 +6,7 @@ from typing import Any
 
 from bpc import syntax
 from bpc.lower.context import Context
-from bpc.lower.values import describe, is_integer, is_number
+from bpc.lower.values import describe, describe_kind, is_integer, is_number
 from bpc.ops import Expr
 from bpc.types import Size, show, size
 
@@ -32,23 +32,20 @@ def subscript(c: Context, node: syntax.Index, x: Expr) -> Expr:
         elif isinstance(value, Expr) and value.type.kind == "int":
             plans.append(("gather", value))
         else:
-            c.fail(item.span, "BP216", what=_kind(value))
+            c.fail(item.span, "BP216", what=describe_kind(value))
     _check_order(c, node, [kind for kind, _ in plans])
     c.m.span = node.span
     return _gather(c, _cut(c, x, plans), [p for p in plans if p[0] != "drop"])
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Expr):
-        return f"a {value.type.kind} {'array' if value.shape else 'number'}"
-    return describe(value)
 
 
 def _check_order(c: Context, node: syntax.Index, kinds: list[str]) -> None:
     """Index arrays stand side by side; integers count as such among them, as in NumPy."""
     places = [k for k, kind in enumerate(kinds) if kind in ("gather", "drop")]
     if "gather" in kinds and places[-1] - places[0] != len(places) - 1:
-        c.fail(node.span, "BP217", "index in two steps: `x[0][:, ids]`")
+        help = "index in two steps, `x[0][:, ids]`"
+        if "drop" not in kinds:
+            help = "bring their axes together first: `transpose(x, 0, 2, 1)[i, j]`"
+        c.fail(node.span, "BP217", help)
 
 
 def _cut(c: Context, x: Expr, plans: list[tuple[str, Any]]) -> Expr:
@@ -91,7 +88,8 @@ def _full(c: Context, node: syntax.Index, x: Expr) -> list[Any]:
     used = sum(1 for i in items if not isinstance(i, syntax.New | syntax.Ellipsis_))
     dots = [i for i, item in enumerate(items) if isinstance(item, syntax.Ellipsis_)]
     if used > x.type.rank or len(dots) > 1:
-        c.fail(node.span, "BP218", shape=show(x.shape), used=used)
+        what = "a second `...`" if len(dots) > 1 else "too many indices"
+        c.fail(node.span, "BP218", what=what, shape=show(x.shape))
     at = dots[0] if dots else len(items)
     full = [syntax.Slice(node.span, None, None, None)] * (x.type.rank - used)
     items[at : at + len(dots)] = full

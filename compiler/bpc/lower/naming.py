@@ -12,6 +12,9 @@ from bpc.lower.values import is_integer
 from bpc.source import Span
 
 MOST_SHOWN = 4
+#: what people write who think of Python
+FOREIGN = dict.fromkeys(("np", "numpy", "math", "torch"), "functions need no module: `exp(x)`")
+FOREIGN |= {"T": "`x.T` is x transposed", "range": "`for l in 1..3` counts from 1 to 3"}
 
 
 def superscript(c: Context, base: str, node: Any) -> Key:
@@ -77,7 +80,7 @@ def elsewhere(c: Context, name: str, span: Span) -> str | None:
     """Where else the file defines a name; or a name that is spelled alike."""
     target, loop = places(c).get(name, (None, None))
     if target is None:
-        return "`x.T` is x transposed" if name == "T" else c.suggest(name, c.scope.visible())
+        return FOREIGN.get(name) or c.suggest(name, {*c.scope.visible(), "true", "false"})
     if target.span.start > span.start:
         return f"it is defined below, in line {target.span.line}"
     if loop is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bpc import syntax
@@ -51,15 +51,28 @@ def real(c: Context, name: str, node: Any, first: Expr | None) -> float:
 
 
 def static(c: Context, name: str, node: Any, first: Expr | None) -> Any:
-    """A text, or integers known at compile time, in tuples or alone."""
+    """Integers known at compile time, in tuples or alone."""
     found = all_known(c.meaning(node))
-    if not isinstance(found, str) and not _integers(found):
-        _reject(c, node.span, name, "integers known at compile time here", found)
+    for leaf in _leaves(found):
+        if not is_integer(leaf):
+            _reject(c, node.span, name, "integers known at compile time here", leaf)
     return found
 
 
-def _integers(found: Any) -> bool:
-    return all(map(_integers, found)) if isinstance(found, tuple) else is_integer(found)
+def _leaves(found: Any) -> Iterator[Any]:
+    if not isinstance(found, tuple):
+        yield found
+        return
+    for item in found:
+        yield from _leaves(item)
+
+
+def text(c: Context, name: str, node: Any, first: Expr | None) -> str:
+    """A text in quotes."""
+    found = c.evaluate(node)
+    if not isinstance(found, str):
+        _reject(c, node.span, name, 'a text first, such as `"ij,jk->ik"`', found)
+    return str(found)
 
 
 def _reject(c: Context, span: Span, name: str, what: str, found: Any) -> Any:
@@ -82,7 +95,11 @@ def shape(c: Context, name: str, node: Any, first: Expr | None) -> tuple[Axis | 
         return (_axis(c, found, node.span, rest),)
     spans = [item.span for item in node.items] if isinstance(node, syntax.Tuple) else []
     spans = spans or [node.span] * len(found)
-    return tuple([_axis(c, item, span, rest) for item, span in zip(found, spans)])
+    axes = tuple([_axis(c, item, span, rest) for item, span in zip(found, spans)])
+    if axes.count(None) > 1:
+        last = max(i for i, a in enumerate(axes) if a is None)
+        c.fail(spans[last], "BP402", "one axis may be -1, the rest", what="a second `-1`")
+    return axes
 
 
 def axis_of(c: Context, node: Any) -> Axis:
@@ -105,7 +122,8 @@ def _axis(c: Context, found: Any, span: Span, rest: bool = False) -> Axis | None
 def checked_size(c: Context, found: Any, span: Span) -> int:
     """A number that can be a size."""
     if not is_integer(found) or not 0 <= found <= LARGEST:
-        c.fail(span, "BP402", what=describe(found))
+        help = "the largest is 2^63 - 1" if is_integer(found) and found > 0 else None
+        c.fail(span, "BP402", help, what=describe(found))
     return int(found)
 
 
@@ -145,7 +163,8 @@ def place(c: Context, name: str, found: Any, first: Expr | None, span: Span, ext
         _reject(c, span, name, "an axis here", found)
     rank = type.rank + extra
     if not -rank <= found < rank:
-        c.fail(span, "BP221", axis=found, shape=show(type.shape))
+        help = None if type.shape else "it is a number, without axes"
+        c.fail(span, "BP221", help, axis=found, shape=show(type.shape))
     return int(found) % rank
 
 
@@ -153,7 +172,7 @@ def _labelled(c: Context, named: DimValue, type: Type, span: Span) -> int:
     fits = [i for i, a in enumerate(type.shape) if a.label == named.label]
     if len(fits) != 1:
         what = "no axis" if not fits else f"{len(fits)} axes"
-        help = "give the axis by its number" if type.shape else None
+        help = "give the axis by its number" if fits else None
         values = {"label": named.label, "what": what, "shape": show(type.shape)}
         c.fail(span, "BP222", help, **values)
     return fits[0]
@@ -174,6 +193,7 @@ ROLES: dict[str, Callable[..., Any]] = {
     "Integer": integer,
     "Real": real,
     "Static": static,
+    "Text": text,
     "Length": length,
     "Shape": shape,
     "Axis": axis,

@@ -11,7 +11,7 @@ from bpc.lower.declarations import only_in_file
 from bpc.lower.expressions import operand
 from bpc.lower.naming import define, key_of
 from bpc.lower.scope import Key, spelling, text
-from bpc.lower.values import Function, describe, is_integer
+from bpc.lower.values import Function, is_integer
 from bpc.ops import Expr
 from bpc.source import Span
 from bpc.types import Size, show
@@ -43,7 +43,7 @@ def _assign(c: Context, node: syntax.Assign) -> None:
     if len(keys) == 1:
         value = (value,)
     elif not isinstance(value, tuple) or len(value) != len(keys):
-        found = f"{len(value)} values" if isinstance(value, tuple) else describe(value)
+        found = f"{len(value)} values" if isinstance(value, tuple) else "one value"
         c.fail(node.value.span, "BP116", wanted=len(keys), found=found)
     for key, part, target in zip(keys, value, node.targets):
         _store(c, key, part, target.span, node, mark)
@@ -123,7 +123,7 @@ def _def(c: Context, node: syntax.Def) -> None:
 def later(c: Context, node: syntax.Node, word: str) -> None:
     """Refuse a statement that the next version will have; carets stand under its keyword."""
     span = Span(node.span.source, node.span.start, node.span.start + len(word))
-    c.fail(span, "BP105", what=f"`{word}`")
+    c.fail(span, "BP105", name=word)
 
 
 @rule(syntax.Return)

@@ -42,9 +42,9 @@ def binary(op: str, left: Any, right: Any) -> Any:
 
 def checked(value: Any, operands: tuple[Any, ...], op: str) -> Any:
     """The value; Problem where it is not finite though the operands are."""
-    if _finite(value) or (isinstance(value, float) and not all(map(_finite, operands))):
-        if not (isinstance(value, float) and math.isnan(value)):
-            return value
+    infinite = isinstance(value, float) and math.isinf(value) and not all(map(_finite, operands))
+    if _finite(value) or infinite:
+        return value
     raise Problem("BP401", op=op)
 
 

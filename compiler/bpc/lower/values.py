@@ -79,3 +79,11 @@ def describe(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{clip(str(known(value)))}`"
+
+
+def describe_kind(value: Any) -> str:
+    """The same where it matters that a value is real, int or bool."""
+    if isinstance(value, Expr):
+        kind = "an int" if value.type.kind == "int" else f"a {value.type.kind}"
+        return f"{kind} {'array' if value.shape else 'value'}"
+    return describe(value)

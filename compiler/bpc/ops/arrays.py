@@ -61,7 +61,6 @@ internal(
     "full",
     "An array of one number.",
     infer=lambda t, shape: (t.with_shape(shape),),
-    vjp=lambda m, g, out, x, shape: (None,),
     numpy=lambda c, x, shape: c.full(x, shape),
     scalar=lambda c, x, shape: x,
 )
@@ -77,7 +76,6 @@ array(
     call=_stop,
     group="gradient control",
     infer=lambda t: (t,),
-    vjp=lambda m, g, out, x: (None,),
     numpy=lambda c, x: x,
     scalar=lambda c, x: x,
     view=True,
@@ -103,7 +101,8 @@ def _broadcast(m: Builder, x: Value, shape: Shape) -> Expr:
     except Mismatch:
         fits = False
     if not fits:
-        raise Problem("BP203", old=show(x.shape), new=show(shape))
+        help = "trailing axes align, and axes of size 1 stretch"
+        raise Problem("BP203", help, old=show(x.shape), new=show(shape))
     return m.broadcast_to(x, shape)
 
 
@@ -188,7 +187,8 @@ def _transpose(m: Builder, x: Value, *axes: Static) -> Expr:
     order = tuple(range(rank))[::-1] if not order else order
     fixed = tuple(a + rank if isinstance(a, int) and a < 0 else a for a in order)
     if sorted(fixed, key=str) != sorted(range(rank), key=str):
-        raise Problem("BP204", order=", ".join(map(str, order)), rank=rank)
+        help = "name each axis once, as in `transpose(x, 2, 0, 1)`"
+        raise Problem("BP204", help, order=", ".join(map(str, order)), rank=rank)
     return m.emit("transpose", x, order=fixed)
 
 
@@ -261,9 +261,7 @@ internal(
     "Zeros of a shape with the value in place of a slice.",
     infer=lambda t, shape, items: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape, items: (m.emit("slice", g, items=items),),
-    numpy=lambda c, x, shape, items: c.call(
-        "_unslice", x, c.shape(shape), c.index(shape, items)
-    ),
+    numpy=lambda c, x, shape, items: c.call("_unslice", x, c.shape(shape), c.index(shape, items)),
 )
 
 
@@ -312,7 +310,8 @@ def _joined(*types: Type, axis: int) -> tuple[Type]:
     for other in types[1:]:
         rest = [a for i, a in enumerate(other.shape) if i != axis]
         if other.rank != first.rank or rest != [a for i, a in enumerate(first.shape) if i != axis]:
-            raise Problem("BP201", shapes=f"{show(first.shape)} and {show(other.shape)}")
+            help = f"`concat` wants equal sizes on all axes but axis {axis}"
+            raise Problem("BP201", help, shapes=f"{show(first.shape)} and {show(other.shape)}")
         total = total + other.shape[axis].size
     shape = [AxisType(total) if i == axis else a for i, a in enumerate(first.shape)]
     return (first.with_shape(shape),)
@@ -333,8 +332,6 @@ def _same_kind(m: Builder, xs: tuple[Any, ...]) -> list[Expr]:
 
 
 def _concat(m: Builder, *xs: Value, axis: Axis = 0) -> Expr:
-    if not xs[0].type.rank:
-        raise Problem("BP206", name="concat", help="`stack` makes an axis out of scalars")
     return m.emit("concat", *_same_kind(m, xs), axis=axis)
 
 
@@ -365,7 +362,8 @@ def _stacked(*types: Type, axis: int) -> tuple[Type]:
     first = types[0]
     for other in types[1:]:
         if other.shape != first.shape:
-            raise Problem("BP201", shapes=f"{show(first.shape)} and {show(other.shape)}")
+            help = "`stack` wants equal shapes"
+            raise Problem("BP201", help, shapes=f"{show(first.shape)} and {show(other.shape)}")
     shape = [*first.shape[:axis], AxisType(size(len(types))), *first.shape[axis:]]
     return (first.with_shape(shape),)
 
@@ -395,13 +393,10 @@ array(
 
 def _pad(m: Builder, x: Value, widths: Static, value: Real = 0.0) -> Expr:
     rank = x.type.rank
-    pairs = [widths] * rank if isinstance(widths, int) else widths
-    fixed: list[tuple[int, int]] = []
-    for pair in pairs if isinstance(pairs, tuple | list) else ():
-        both = (pair, pair) if isinstance(pair, int) else pair
-        if isinstance(both, tuple) and len(both) == 2 and all(isinstance(b, int) for b in both):
-            fixed.append(both)
-    if len(fixed) != rank or any(b < 0 for pair in fixed for b in pair):
+    both = (widths, widths) if isinstance(widths, int) else widths
+    fixed = [both] * rank if all(isinstance(b, int) for b in both) else list(both)
+    pairs = all(isinstance(pair, tuple) and len(pair) == 2 for pair in fixed)
+    if len(fixed) != rank or not pairs or any(b < 0 for pair in fixed for b in pair):
         raise Problem("BP207", rank=rank, help="as in `pad(x, ((0, 0), (1, 1)))`")
     if not float(value).is_integer():
         x = m.real(x)
@@ -414,9 +409,7 @@ def _pad_spelling(c: Any, x: Any, widths: Any, value: float) -> Any:
     return c.call("np.pad", x, c.text(str(widths)), *given)
 
 
-def _pad_vjp(
-    m: Builder, g: Expr, out: Expr, x: Expr, widths: Any, value: float
-) -> Sequence[Any]:
+def _pad_vjp(m: Builder, g: Expr, out: Expr, x: Expr, widths: Any, value: float) -> Sequence[Any]:
     items = tuple((size(before), a.size, 1) for (before, _), a in zip(widths, x.shape))
     return (m.emit("slice", g, items=items),)
 
@@ -511,7 +504,9 @@ array(
     "The identity matrix.",
     call=_eye,
     infer=lambda size: (Type("real", (size, size)),),
-    numpy=lambda c, size: c.call("np.eye", *c.sizes((size,)), c.keyword("dtype", c.dtype()[0].text)),
+    numpy=lambda c, size: c.call(
+        "np.eye", *c.sizes((size,)), c.keyword("dtype", c.dtype()[0].text)
+    ),
     cases=(((), {"*": (3,)}),),
 )
 
@@ -541,7 +536,6 @@ array(
     "1 at the label and 0 elsewhere on a new last axis; no 1 where the label is out of range.",
     call=_one_hot,
     infer=lambda t, classes: (Type("real", (*t.shape, classes)),),
-    vjp=lambda m, g, out, x, classes: (None,),
     numpy=lambda c, x, classes: c.call("_one_hot", x, *c.sizes((classes,)), *c.dtype()),
     cases=(((("int<5", 3),), {"classes": 4}), ((("int<4", 2, 3),), {"classes": 4})),
 )
@@ -550,7 +544,7 @@ array(
 def _triangle(name: str) -> Any:
     def call(m: Builder, x: Value, k: Integer = 0) -> Expr:
         if x.type.rank < 2:
-            raise Problem("BP206", name=name)
+            raise Problem("BP206", name=name, shape=show(x.shape))
         return m.emit(name, m.real(x), k=k)
 
     return call

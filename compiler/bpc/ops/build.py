@@ -24,7 +24,7 @@ Value = Any  # an Expr or a Number
 class Expr:
     """A value while it is being built on: an atom and the builder that it came from."""
 
-    __slots__ = ("m", "atom")
+    __slots__ = ("atom", "m")
 
     def __init__(self, m: Builder, atom: Atom) -> None:
         self.m, self.atom = m, atom
@@ -186,15 +186,17 @@ class Builder:
 
 
 def plain(type: Type) -> bool:
-    """Whether no axis is marked to stretch (then equal shapes need no second look)."""
-    return not any(axis.stretch for axis in type.shape)
+    """Whether equal shapes need no second look: none can stretch, none could give a label."""
+    return not any(axis.stretch or axis.label is None for axis in type.shape)
 
 
 def kind_of(value: Number) -> str:
     """The kind of a number of the language: a size is an int."""
     if isinstance(value, bool):
         return "bool"
-    return "int" if isinstance(value, int | Size) else "real"
+    if isinstance(value, Size):
+        return "int" if value.whole else "real"
+    return "int" if isinstance(value, int) else "real"
 
 
 def literal(value: Number, kind: str) -> Number:
@@ -230,9 +232,9 @@ def _why(shapes: tuple[Shape, ...]) -> str:
     for position in range(-1, -rank - 1, -1):
         axes: list[Axis] = []
         for shape in shapes:
-            if len(shape) >= -position and shape[position].size.value != 1:
-                if all(shape[position] != a for a in axes):
-                    axes.append(shape[position])
+            real = len(shape) >= -position and shape[position].size.value != 1
+            if real and all(shape[position] != a for a in axes):
+                axes.append(shape[position])
         if len(axes) > 1:
             return f"axis {position} is {axes[0]} in one and {axes[1]} in the other"
     return "shapes align at their last axes"

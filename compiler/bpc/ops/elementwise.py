@@ -182,12 +182,8 @@ elementwise(
     "atan2", "atan2(x, y)", "Angle of the point (y, x).", numpy="np.arctan2",
     scalar="math.atan2", domain=(POSITIVE, POSITIVE), safe=(None, 1.0),
 )  # fmt: skip
-elementwise(
-    "sinh", "sinh(x)", "Hyperbolic sine.", numpy="np.sinh", scalar="_sinh", safe=(0.0,)
-)
-elementwise(
-    "cosh", "cosh(x)", "Hyperbolic cosine.", numpy="np.cosh", scalar="_cosh", safe=(0.0,)
-)
+elementwise("sinh", "sinh(x)", "Hyperbolic sine.", numpy="np.sinh", scalar="_sinh", safe=(0.0,))
+elementwise("cosh", "cosh(x)", "Hyperbolic cosine.", numpy="np.cosh", scalar="_cosh", safe=(0.0,))
 elementwise("tanh", "tanh(x)", "Hyperbolic tangent.", numpy="np.tanh", scalar="math.tanh")
 elementwise("erf", "erf(x)", "Error function.", numpy="special.erf", scalar="math.erf")
 elementwise("erfc", "erfc(x)", "1 - erf(x).", numpy="special.erfc", scalar="math.erfc")
@@ -201,14 +197,22 @@ elementwise(
     scalar="_digamma", domain=(POSITIVE,), safe=(1.0,),
     partials=(lambda m, x, o: m.polygamma1(x),),
 )  # fmt: skip
+
+
+def _polygamma(c: Any, order: int, x: Any) -> Any:
+    """SciPy's gives float64 whatever it is given."""
+    code = c.call("special.polygamma", c.number(order), x)
+    return c.method(type(x)(code, x.type), "astype", c.dtype()[0])
+
+
 elementwise(
     "polygamma1", "polygamma(1, x)", "Derivative of digamma.", group="internal",
-    numpy=lambda c, x: c.call("special.polygamma", c.number(1), x), scalar="_trigamma",
+    numpy=lambda c, x: _polygamma(c, 1, x), scalar="_trigamma",
     domain=(POSITIVE,), safe=(1.0,), partials=(lambda m, x, o: m.polygamma2(x),),
 )  # fmt: skip
 elementwise(
     "polygamma2", "polygamma(2, x)", "Derivative of polygamma1.", group="internal",
-    numpy=lambda c, x: c.call("special.polygamma", c.number(2), x), scalar="_tetragamma",
+    numpy=lambda c, x: _polygamma(c, 2, x), scalar="_tetragamma",
     domain=(POSITIVE,), safe=(1.0,), partials=(None,),
 )  # fmt: skip
 elementwise(
@@ -331,7 +335,14 @@ elementwise(
 
 # Comparisons and logic
 
-for _name, _sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "=="), ("ne", "!=")):
+for _name, _sign in (
+    ("lt", "<"),
+    ("le", "<="),
+    ("gt", ">"),
+    ("ge", ">="),
+    ("eq", "=="),
+    ("ne", "!="),
+):
     elementwise(
         _name, None, f"Entrywise `{_sign}`.", numpy=_sign, scalar=_sign, kinds=("any", "bool"),
         group="internal",

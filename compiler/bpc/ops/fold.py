@@ -65,5 +65,5 @@ def evaluate_equation(equation: Equation, known: Mapping[Var, Any]) -> Any:
         return None
     try:
         return function(*args)
-    except (ArithmeticError, NameError, ValueError):
+    except (ArithmeticError, AttributeError, ValueError):  # AttributeError: SciPy's functions
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array
 from bpc.ops.build import Builder, Expr
-from bpc.ops.roles import Static, Value
+from bpc.ops.roles import Text, Value
 from bpc.types import Axis, Mismatch, Type, broadcast_shapes, product, show
 
 
@@ -19,7 +19,7 @@ def _matmul(m: Builder, a: Value, b: Value) -> Expr:
         raise Problem("BP209", left=show(a.shape), right=show(b.shape), help="use `*` for scalars")
     inner = b.shape[-2] if b.type.rank > 1 else b.shape[0]
     if a.shape[-1] != inner:
-        help = f"{a.shape[-1]} columns on the left meet {inner} rows on the right"
+        help = f"{a.shape[-1]} columns on the left meet {inner} rows on the right{_remedy(a, b)}"
         raise Problem("BP209", left=show(a.shape), right=show(b.shape), help=help)
     if b.type.rank > 2:
         row = a.type.rank == 1
@@ -35,6 +35,15 @@ def _matmul(m: Builder, a: Value, b: Value) -> Expr:
         return m.squeeze(result, axes=(result.type.rank - 2,)) if row else result
     result = m.emit("matmul", a, b)
     return result
+
+
+def _remedy(a: Expr, b: Expr) -> str:
+    """What would make matrices fit that do not."""
+    if a.type.rank == b.type.rank == 2 and a.shape[0] == b.shape[1]:
+        return "; the other way round they fit"
+    if b.type.rank == 2 and a.shape[-1] == b.shape[1]:
+        return "; with `.T` on the right they fit"
+    return ""
 
 
 def _product(a: Type, b: Type) -> tuple[Type]:
@@ -138,9 +147,9 @@ array(
 
 
 def _trace(m: Builder, x: Value) -> Expr:
-    diagonal = m.diag(x) if x.type.rank >= 2 else None
-    if diagonal is None:
+    if x.type.rank < 2 or x.shape[-1] != x.shape[-2]:
         raise Problem("BP208", name="trace", shape=show(x.shape))
+    diagonal = m.diag(x)
     return m.emit("sum", m.real(diagonal), axes=(diagonal.type.rank - 1,), keep=False)
 
 
@@ -156,12 +165,10 @@ array(
 # einsum: attrs hold the letters of each operand and of the result
 
 
-def _einsum(m: Builder, spec: Static, *xs: Value) -> Expr:
+def _einsum(m: Builder, spec: Text, *xs: Value) -> Expr:
     def bad(why: str) -> Problem:
         return Problem("BP210", spec=spec, why=why)
 
-    if not isinstance(spec, str):
-        raise bad("the first argument is its text, as in `einsum(\"ij,jk->ik\", a, b)`")
     text = spec.replace(" ", "")
     letters = text.replace("->", "", 1).replace(",", "")
     if not (letters.isascii() and (letters.isalpha() or not letters)):

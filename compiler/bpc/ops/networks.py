@@ -22,12 +22,19 @@ def activation(name: str, doc: str, call: Call, options: dict[str, Any] | None =
     register(Op(name, "activations", doc, call=call, cases=(*_UNARY, *more)))
 
 
+def _kinked(m: Builder, x: Value, left: Any, low: Expr) -> Expr:
+    """x where positive, `low` elsewhere; at 0 the lesser of the slopes 1 and `left` counts."""
+    number = left.number if isinstance(left, Expr) else left
+    steep = isinstance(number, int | float) and number > 1
+    return m.select(x >= 0 if steep else x > 0, x, low)
+
+
 def _elu(m: Builder, x: Value, alpha: Factor = 1.0) -> Expr:
-    return m.select(x > 0, x, alpha * m.expm1(x))
+    return _kinked(m, x, alpha, alpha * m.expm1(x))
 
 
 def _leaky(m: Builder, x: Value, slope: Factor = 0.01) -> Expr:
-    return m.select(x > 0, x, slope * x)
+    return _kinked(m, x, slope, slope * x)
 
 
 def _celu(m: Builder, x: Value, alpha: Factor = 1.0) -> Expr:
@@ -71,9 +78,7 @@ activation("relu", "max(x, 0); derivative 0 at 0.", _relu)
 activation("leaky_relu", "x where positive, slope * x elsewhere.", _leaky, {"slope": 0.2})
 activation("elu", "x where positive, alpha * (exp(x) - 1) elsewhere.", _elu, {"alpha": 1.5})
 activation("selu", "elu scaled so that unit variance is kept (Klambauer et al. 2017).", _selu)
-activation(
-    "celu", "x where positive, alpha * (exp(x/alpha) - 1) elsewhere.", _celu, {"alpha": 1.5}
-)
+activation("celu", "x where positive, alpha * (exp(x/alpha) - 1) elsewhere.", _celu, {"alpha": 1.5})
 activation("softsign", "x / (1 + |x|).", _softsign)
 activation("hard_sigmoid", "x/6 + 1/2 held in [0, 1].", _hard_sigmoid)
 activation("silu", "x * sigmoid(x).", _silu)
@@ -127,7 +132,7 @@ def loss(
 def _rows(name: str, *xs: Expr) -> None:
     """What works along the last axis needs one."""
     if not any(x.type.rank for x in xs):
-        raise Problem("BP206", name=name)
+        raise Problem("BP206", name=name, shape="[]")
 
 
 def _squared_error(m: Builder, p: Value, t: Value) -> Expr:
@@ -194,9 +199,7 @@ def _cross_entropy(
     m: Builder, logits: Value, label: Value, smoothing: Real = 0.0, ignore: Integer = -1
 ) -> Expr:
     _check_labels("cross_entropy", logits, label)
-    return m.emit(
-        "cross_entropy", m.real(logits), label, smoothing=float(smoothing), ignore=ignore
-    )
+    return m.emit("cross_entropy", m.real(logits), label, smoothing=float(smoothing), ignore=ignore)
 
 
 def _cross_entropy_vjp(
@@ -262,6 +265,22 @@ register(
 
 #: functions of the language that this version cannot compile yet
 LATER = frozenset(
-    "det logdet inv solve conv1d conv2d conv_transpose2d max_pool2d avg_pool2d layer_norm rms_norm "
-    "batch_norm group_norm dropout attention grad".split()
+    [
+        "det",
+        "logdet",
+        "inv",
+        "solve",
+        "conv1d",
+        "conv2d",
+        "conv_transpose2d",
+        "max_pool2d",
+        "avg_pool2d",
+        "layer_norm",
+        "rms_norm",
+        "batch_norm",
+        "group_norm",
+        "dropout",
+        "attention",
+        "grad",
+    ]
 )

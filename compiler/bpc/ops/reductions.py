@@ -49,7 +49,8 @@ def _call(name: str, kind: str | None = "real") -> Callable[..., Any]:
         if kind == "real" or (x.type.kind == "bool" and kind == "number"):
             x = m.real(x)
         elif kind == "bool" and x.type.kind != "bool":
-            raise Problem("BP214", name=name, kind=x.type.kind)
+            help = "compare it with something, as in `x > 0`"
+            raise Problem("BP214", help, name=name, kind=x.type.kind)
         if not x.type.rank and name in ("sum", "mean", "max", "min", "logsumexp"):
             return x
         return m.emit(name, x, axes=axis, keep=keep)
@@ -107,9 +108,7 @@ reduction(
     "mean",
     "Mean; a ValueError of the generated function where there is nothing to average.",
     "_mean",
-    lambda m, g, out, x, axes, keep: (
-        kept(m, g / m.real(counted(x.type, axes)), axes, keep, x),
-    ),
+    lambda m, g, out, x, axes, keep: (kept(m, g / m.real(counted(x.type, axes)), axes, keep, x),),
     requires=nonempty("mean"),
 )
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 from bpc.ops.build import Expr
-from bpc.types import Axis as AxisType
-from bpc.types import Size
 
 Value = Expr  # an array or a number: becomes an Expr
 Factor = Expr | float  # the same, where it need not be given
@@ -24,4 +22,5 @@ Integer = int  # an int known at compile time
 Real = float  # a number known at compile time
 Length = Any  # a Size
 Shape = Any  # a tuple of types.Axis
-Static = Any  # anything known at compile time: tuples of ints, Text
+Static = Any  # ints known at compile time, in tuples or alone
+Text = str  # a text in quotes

@@ -14,11 +14,9 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return (
-        math.nan
-        if x == 0.0 or x != x
-        else math.copysign(math.inf, x) * math.copysign(1.0, y)
-    )
+    if x == 0.0 or math.isnan(x):
+        return math.nan
+    return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
 def _pow(x, y):
@@ -66,7 +64,7 @@ def _sqrt(x):
 
 def _sign(x):
     """-1, 0 or 1; NaN for NaN."""
-    return x if x != x else float((x > 0.0) - (x < 0.0))
+    return x if math.isnan(x) else float((x > 0.0) - (x < 0.0))
 
 
 def _floor(x):
@@ -142,7 +140,7 @@ def _tetragamma(x):
 
 def _xlogy(x, y):
     """x * log(y), and 0 where x is 0."""
-    return x * _log(y) if x or y != y else 0.0
+    return x * _log(y) if x or math.isnan(y) else 0.0
 
 
 def _sigmoid(x):
@@ -170,12 +168,12 @@ def _bce_with_logits(z, t):
 
 def _maximum(x, y):
     """The larger; NaN if one is."""
-    return x if x >= y or x != x else y
+    return x if x >= y or math.isnan(x) else y
 
 
 def _minimum(x, y):
     """The smaller; NaN if one is."""
-    return x if x <= y or x != x else y
+    return x if x <= y or math.isnan(x) else y
 
 
 def _clip(x, lo, hi):

@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
-from bpc.types import Shape
+from bpc.ops.arrays import part, take_one
+from bpc.types import Shape, size
 
 #: how many equations the guards may add, for each one there is
 GROWTH = 10
@@ -170,7 +171,10 @@ class _Guard:
 
 #: what conditions are made of on their way
 CONDITIONS = frozenset(
-    "any logical_not logical_or broadcast reshape expand_dims transpose unslice cast scatter gt".split()
+    (
+        *("any", "logical_not", "logical_or", "broadcast", "reshape", "expand_dims"),
+        *("transpose", "unslice", "cast", "scatter", "gt", "slice", "roll"),
+    )
 )
 
 
@@ -183,9 +187,18 @@ def _travel(m: Builder, equation: Equation, position: int, condition: Expr) -> E
     """The condition under which an argument's entries are needed."""
     shape: Shape = equation.args[position].type.shape
     if not condition.shape or OPS[equation.op].elementwise:
-        return m.broadcast_to(condition, shape) if OPS[equation.op].elementwise else condition
-    travel: Callable[..., Expr] = _TRAVEL[equation.op]
+        return condition
+    travel = _TRAVEL.get(equation.op)
+    if travel is None:  # under a condition that was one number where the way began
+        return _anywhere(m, condition)
+    if equation.op in _SEVERAL:
+        return travel(m, equation, condition, shape, position)
     return travel(m, equation, condition, shape)
+
+
+def _anywhere(m: Builder, c: Expr) -> Expr:
+    """Whether any entry is needed."""
+    return m.emit("any", c, axes=tuple(range(c.type.rank)), keep=False)
 
 
 def _broadcast(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
@@ -232,7 +245,72 @@ def _along(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     return m.broadcast_to(rows, shape)
 
 
-_TRAVEL = {
+def _concat(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
+    axis = dict(e.attrs)["axis"]
+    start = sum((a.type.shape[axis].size for a in e.args[:position]), size(0))
+    return part(m, c, axis, start, shape[axis].size)
+
+
+def _stack(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
+    return take_one(m, c, dict(e.attrs)["axis"], size(position))
+
+
+def _pad(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    widths = dict(e.attrs)["widths"]
+    items = tuple((size(before), a.size, 1) for (before, _), a in zip(widths, shape))
+    return m.emit("slice", c, items=items)
+
+
+def _roll(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    attrs = dict(e.attrs)
+    return m.emit("roll", c, n=-attrs["n"], axis=attrs["axis"])
+
+
+def _matmul(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
+    """A row of the left is needed where its row of the result is, a column of the right likewise."""
+    other, last = e.args[1 - position].type.rank, c.type.rank - 1
+    if len(shape) == 1:
+        return m.broadcast_to(_anywhere(m, c), shape)
+    if other == 1:
+        return m.broadcast_to(m.expand(c, axes=(last + 1,)) if position == 0 else c, shape)
+    if position == 1 and len(shape) == 2:
+        return m.broadcast_to(m.emit("any", c, axes=tuple(range(last)), keep=False), shape)
+    axis = last if position == 0 else last - 1
+    return m.broadcast_to(m.emit("any", c, axes=(axis,), keep=True), shape)
+
+
+def _einsum(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
+    """Entries are needed where a result with the same letters is."""
+    attrs = dict(e.attrs)
+    letters, result = attrs["operands"][position], attrs["result"]
+    if len(set(letters)) < len(letters):
+        return m.broadcast_to(_anywhere(m, c), shape)
+    gone = tuple(i for i, letter in enumerate(result) if letter not in letters)
+    rest = [letter for letter in result if letter in letters]
+    c = m.emit("any", c, axes=gone, keep=False) if gone else c
+    c = m.emit("transpose", c, order=tuple(rest.index(x) for x in letters if x in rest))
+    new = tuple(i for i, letter in enumerate(letters) if letter not in rest)
+    return m.broadcast_to(m.expand(c, axes=new) if new else c, shape)
+
+
+def _per_row(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    """Losses of rows of scores."""
+    return (
+        m.broadcast_to(m.expand(c, axes=(c.type.rank,)), shape) if len(shape) > c.type.rank else c
+    )
+
+
+_SEVERAL = ("concat", "stack", "matmul", "einsum")  # what has several array arguments
+_TRAVEL: dict[str, Callable[..., Expr]] = {
+    "concat": _concat,
+    "stack": _stack,
+    "pad": _pad,
+    "roll": _roll,
+    "matmul": _matmul,
+    "einsum": _einsum,
+    "tril": lambda m, e, c, shape: c,
+    "triu": lambda m, e, c, shape: c,
+    **dict.fromkeys(("cross_entropy", "nll"), _per_row),
     "broadcast": _broadcast,
     "reshape": _reshape,
     "expand_dims": _reshape,
@@ -242,6 +320,8 @@ _TRAVEL = {
     "cast": lambda m, e, c, shape: c,
     "identity": lambda m, e, c, shape: c,
     "stop": lambda m, e, c, shape: c,
-    **dict.fromkeys(("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "prod"), _reduce),
+    **dict.fromkeys(
+        ("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "prod"), _reduce
+    ),
     **dict.fromkeys(("softmax", "log_softmax", "cumsum"), _along),
 }

@@ -1,0 +1,388 @@
+"""Random bp programs that are well typed, and data for them.
+
+Expressions are made for a shape that is wanted: a leaf of it, an elementwise function of such, a
+reduction of something larger, a product of matrices, a slice. Functions are tempered (`exp(-x^2)`,
+not `exp(x)`), so that numbers stay of order 1 and central differences mean something.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[str, ...]
+FREE = ("N", "M")
+FIXED = {"H": 3, "2": 2, "4": 4}
+SHAPES: list[Shape] = [
+    (),
+    ("H",),
+    ("N",),
+    ("N", "H"),
+    ("H", "4"),
+    ("M", "2"),
+    ("N", "M"),
+    ("2", "N", "H"),
+]
+
+SMOOTH = [
+    "tanh({})", "sigmoid({})", "softplus({})", "sin({})", "cos({})", "exp(-({})^2)", "atan({})",
+    "sqrt(1 + ({})^2)", "log(1 + ({})^2)", "1 / (1 + ({})^2)", "silu({})", "gelu({})", "mish({})",
+    "erf({})", "0.5 * ({})", "-({})", "({})^2 / 4", "log(1 + exp({}))", "1 / (1 + exp(-({})))",
+    "log(sigmoid({}))", "softsign({})", "tanh({})^3", "({}) / 3", "log1p(({})^2)", "gelu_tanh({})",
+    "expm1(tanh({}))", "asin(0.9 * sin({}))", "sinh(tanh({}))", "lgamma(1.5 + tanh({}))",
+    "1.5^tanh({})", "digamma(2 + sin({}))", "erfc({})", "cosh(sin({}))", "stop(0.5) * ({})",
+]  # fmt: skip
+KINKED = [
+    "relu({})", "abs({})", "leaky_relu({})", "max({}, 0.3)", "min(0.2, {})", "clip({}, -1, 1)",
+    "elu({})", "selu({})", "hard_sigmoid({})",
+]  # fmt: skip
+PAIRS = [
+    "{} + {}", "{} - {}", "{} * {}", "{} / (1 + ({})^2)", "atan2({}, 2 + ({})^2)",
+    "hypot({}, 1 + ({})^2)", "squared_error({}, {}) / 4", "(1 + ({})^2)^tanh({})",
+    "xlogy(sigmoid({}), 1 + ({})^2)", "bce_with_logits({}, sigmoid({}))", "tanh({}) * {}",
+    "log(exp({}) + exp({}))", "({}) * ({}) * 0.3",
+]  # fmt: skip
+KINKED_PAIRS = [
+    "max({}, {})",
+    "min({}, {})",
+    "huber({}, {})",
+    "absolute_error({}, {})",
+    "hinge({}, {})",
+]
+REDUCE = ["sum({})", "mean({})", "logsumexp({})", "norm(1 + ({})^2{})", "var({})", "std({})",
+          "prod(cos({}){})"]  # fmt: skip
+ALONG = ["softmax({})", "log_softmax({})", "0.3 * cumsum({})"]
+GUARDS = [
+    ("({0}) > 0", "log(1 + ({0}))", "{1}"),
+    ("({0}) > 0", "sqrt({0} + 0.1)", "{1}"),
+    ("abs({0}) > 0.3", "sin({0}) / ({0})", "{1}"),
+    ("({0}) < ({1})", "{0}", "{1}"),
+    ("not (({0}) > 0.4)", "{0}", "({1})^2"),
+]
+
+
+@dataclass
+class Program:
+    """A program's text, and whether it has kinks."""
+
+    text: str
+    kinked: bool
+    sizes: dict[str, int]
+
+
+@dataclass
+class Maker:
+    """Draws one program."""
+
+    random: Random
+    lines: list[str] = field(default_factory=list)
+    #: names by shape
+    names: dict[Shape, list[str]] = field(default_factory=dict)
+    functions: list[str] = field(default_factory=list)
+    appliers: list[str] = field(default_factory=list)
+    pairs: list[str] = field(default_factory=list)
+    kinks: bool = False
+    kinked: bool = False
+    count: int = 0
+
+    def one(self, options: Any) -> Any:
+        return self.random.choice(list(options))
+
+    def chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def fresh(self, stem: str) -> str:
+        self.count += 1
+        return f"{stem}{self.count}"
+
+    def add(self, name: str, shape: Shape) -> str:
+        self.names.setdefault(shape, []).append(name)
+        return name
+
+    # Expressions
+
+    def leaf(self, shape: Shape) -> str:
+        """A name of the shape, or something stretched to it."""
+        if self.names.get(shape) and not self.chance(0.1):
+            return str(self.one(self.names[shape]))
+        if not shape:
+            return str(self.one(["0.7", "1/3", "N / (N + M)", "pi / 4", "1.5"]))
+        fits = [s for s in self.names if s and s == shape[len(shape) - len(s) :] and s != shape]
+        made = f"{self.one(['ones', 'zeros'])}({', '.join(shape)})"
+        if fits and self.chance(0.6):
+            return f"({self.one(self.names[self.one(fits)])} + {made})"
+        scalar = self.one(self.names.get((), ["0.3"]))
+        options = [f"({scalar} * {made})", f"broadcast({scalar}, [{', '.join(shape)}])"]
+        if len(shape) == 1:
+            options.append(f"({scalar} + arange({shape[0]}) / 5)")
+        return str(self.one(options))
+
+    def expr(self, shape: Shape, depth: int) -> str:
+        """A real expression of the shape."""
+        if depth <= 0 or self.chance(0.08):
+            return self.leaf(shape)
+        makers = [self.unary, self.unary, self.binary, self.binary, self.reduction, self.guard]
+        makers += [self.call] if self.functions else []
+        makers += [self.along, self.index, self.moved] if shape else [self.contract]
+        makers += [self.product, self.product] if len(shape) in (1, 2) else []
+        makers += [self.joined] if shape and shape[-1] in FIXED else []
+        made = self.one(makers)(shape, depth - 1)
+        return str(made)
+
+    def unary(self, shape: Shape, depth: int) -> str:
+        kinked = self.kinks and self.chance(0.3)
+        self.kinked |= kinked
+        return str(self.one(KINKED if kinked else SMOOTH)).format(self.expr(shape, depth))
+
+    def operand(self, shape: Shape, depth: int) -> str:
+        """Something that broadcasts to the shape."""
+        if shape and self.chance(0.4):
+            k = self.random.randrange(1, len(shape) + 1)
+            if k == 1 and len(shape) == 2 and self.chance(0.5):
+                return f"({self.expr(shape[:1], depth)})[:, new]"
+            return f"({self.expr(shape[k:], depth)})"
+        return f"({self.expr(shape, depth)})"
+
+    def binary(self, shape: Shape, depth: int) -> str:
+        kinked = self.kinks and self.chance(0.25)
+        self.kinked |= kinked
+        both = [f"({self.expr(shape, depth)})", self.operand(shape, depth)]
+        self.random.shuffle(both)
+        return str(self.one(KINKED_PAIRS if kinked else PAIRS)).format(*both)
+
+    def reduction(self, shape: Shape, depth: int) -> str:
+        """Over one axis that the result lacks, or has with size 1 in `keep`."""
+        if len(shape) > 2:
+            return self.unary(shape, depth)
+        axis = self.random.randrange(len(shape) + 1)
+        wide = (*shape[:axis], self.one(["N", "M", "H", "2"]), *shape[axis:])
+        form = str(self.one(REDUCE if not self.kinks else [*REDUCE, "max({})", "min({})"]))
+        self.kinked |= form[:3] in ("max", "min", "std")
+        place = f", axis={self.one([axis, axis - len(wide)])}"
+        inner = self.expr(wide, depth - 1)
+        if wide.count(wide[axis]) == 1 and wide[axis] in ("N", "M") and self.labelled(inner):
+            place = f", axis={axis}"
+        text = form.format(inner, place) if form.count("{}") > 1 else form.format(inner + place)
+        return text if not shape or self.chance(0.8) else f"({text} + {self.leaf(shape)})"
+
+    def labelled(self, text: str) -> bool:
+        return text.isidentifier()
+
+    def along(self, shape: Shape, depth: int) -> str:
+        axis = self.random.randrange(len(shape))
+        return str(self.one(ALONG)).format(f"{self.expr(shape, depth)}, axis={axis}")
+
+    def product(self, shape: Shape, depth: int) -> str:
+        """A product of matrices, sometimes as an einsum."""
+        k = self.one(["H", "N", "4", "M"])
+        if len(shape) == 1:
+            left, right = (*shape, k), (k,)
+            if self.chance(0.4):
+                left, right = (k,), (k, *shape)
+            text = f"(({self.expr(left, depth)}) @ ({self.expr(right, depth)}))"
+        elif self.chance(0.3):
+            a, b = self.expr((shape[0], k), depth), self.expr((shape[1], k), depth)
+            text = self.one([f'einsum("ik,jk->ij", {a}, {b})', f"(({a}) @ ({b}).T)"])
+        elif self.chance(0.2):
+            text = f"outer({self.expr(shape[:1], depth)}, {self.expr(shape[1:], depth)})"
+        else:
+            a, b = self.expr((shape[0], k), depth), self.expr((k, shape[1]), depth)
+            text = f"(({a}) @ ({b}))"
+        return f"{self.one(['tanh', 'atan', 'sin'])}({text})"
+
+    def contract(self, shape: Shape, depth: int) -> str:
+        n = self.one(["N", "H"])
+        a, b = self.expr((n,), depth), self.expr((n,), depth)
+        return str(
+            self.one([f"tanh(dot({a}, {b}))", f"0.3 * (({a}) @ ({b}))", f"({a})[0] * ({b})[-1]"])
+        )
+
+    def index(self, shape: Shape, depth: int) -> str:
+        """Slices that keep the shape, gathers, one entry of a new axis."""
+        rest = ", :" * (len(shape) - 1)
+        kind = self.random.randrange(4)
+        inner = f"({self.expr(shape, depth)})"
+        if kind == 0:
+            return f"{inner}[::-1{rest}]"
+        if kind == 1 and len(shape) < 3:
+            return f"({self.expr(('2', *shape), depth - 1)})[{self.one([0, 1, -1])}]"
+        if kind == 2 and shape[0] == "N" and len(shape) < 3:
+            return f"({self.expr((self.one(['H', 'M', 'N']), *shape[1:]), depth)})[index]"
+        axis = self.random.randrange(len(shape))
+        name = self.one(["roll({}, 1, axis={})", "flip({}, {})", "roll({}, -2, axis={})"])
+        return str(name).format(inner, axis)
+
+    def moved(self, shape: Shape, depth: int) -> str:
+        """Transposes, reshapes, triangles, pads."""
+        inner = f"({self.expr(shape[::-1], depth)})"
+        if len(shape) == 2:
+            text = self.one(
+                [f"{inner}.T", f"transpose({inner})", f"tril({inner}.T)", f"triu({inner}.T, k=1)"]
+            )
+            return str(text)
+        if len(shape) == 3:
+            return f"transpose({inner}, 2, 1, 0)"
+        wide = ("2", *shape) if self.chance(0.5) else (*shape, "2")
+        first = f"[{self.one([0, 1])}]" if wide[0] == "2" else f"[:, {self.one([0, 1])}]"
+        text = f"reshape({self.expr(wide, depth - 1)}, [-1])[:{shape[0]}]"
+        return str(self.one([text, f"({self.expr(wide, depth - 1)}){first}"]))
+
+    def joined(self, shape: Shape, depth: int) -> str:
+        """Parts that make up a fixed last axis."""
+        size = FIXED[shape[-1]]
+        if len(shape) == 1 and self.chance(0.4):
+            return f"stack({', '.join(self.expr((), depth - 1) for _ in range(size))})"
+        column = f"stack({self.expr(shape[:-1], depth - 1)}, axis=-1)" if len(shape) > 1 else (
+            f"stack({self.expr((), depth - 1)})"
+        )  # fmt: skip
+        lead = ", ".join(":" for _ in shape[:-1])
+        cut = f"{lead}, 1:" if lead else "1:"
+        parts = [column, f"({self.expr(shape, depth - 1)})[{cut}]"]
+        self.random.shuffle(parts)
+        return f"concat({', '.join(parts)}, axis=-1)"
+
+    def guard(self, shape: Shape, depth: int) -> str:
+        condition, then, other = self.one(GUARDS)
+        self.kinked = True
+        a, b = self.leaf(shape), self.leaf(shape)
+        c, x, y = (t.format(a, b) for t in (condition, then, other))
+        if self.chance(0.3):
+            return f"(({x}) if {c} else ({y}))"
+        if self.chance(0.3) and shape == ("N",):
+            c = "mask"
+            x = self.expr(shape, depth)
+        return f"where({c}, {x}, {y})"
+
+    def call(self, shape: Shape, depth: int) -> str:
+        inner = self.expr(shape, depth)
+        if self.pairs and self.chance(0.4):
+            return f"{self.one(self.pairs)}({inner}, {self.expr(shape, depth)})"
+        if self.appliers and self.chance(0.4):
+            function = self.one([*self.functions, "tanh", "sin", "softplus"])
+            return f"{self.one(self.appliers)}({function}, {inner})"
+        return f"{self.one(self.functions)}({inner})"
+
+    # Statements
+
+    def declare(self) -> None:
+        self.lines += ["dim N, M", "dim H = 3", "input index: int[N]", "input mask: bool[N]"]
+        self.lines += ["input x: [N, H]", "input y: [M]", "param u: [N, M]"]
+        self.add("x", ("N", "H"))
+        self.add("y", ("M",))
+        self.add("u", ("N", "M"))
+        shapes = [(), ("H",)] + [self.one(SHAPES) for _ in range(self.random.randrange(2, 5))]
+        for shape in shapes:
+            name = self.add(self.fresh("w"), shape)
+            self.lines.append(
+                f"param {name}: [{', '.join(shape)}]" if shape else f"param {name} = 0.4"
+            )
+
+    def define(self) -> None:
+        """Functions: of one value, of two with a default, of a function."""
+        inner = Maker(self.random, kinks=self.kinks)
+        inner.names = {(): ["z"]}
+        inner.functions = list(self.functions)
+        name = self.fresh("f")
+        body = inner.elementwise(2)
+        if self.chance(0.5):
+            self.lines.append(f"def {name}(z) = {body}")
+        else:
+            self.lines += [f"def {name}(z) {{", f"    t = {body}", "    return t + z * t / 4", "}"]
+        self.functions.append(name)
+        if self.chance(0.5):
+            pair = self.fresh("g")
+            inner.names = {(): ["a", "b"]}
+            self.lines.append(f"def {pair}(a, b, rate=0.3) = {inner.elementwise(2)} + rate * a")
+            self.pairs.append(pair)
+        if self.chance(0.5):
+            applier = self.fresh("h")
+            self.lines.append(f"def {applier}(f, v) = f(v) + 0.3 * f(v * 0.5)")
+            self.appliers.append(applier)
+        self.kinked |= inner.kinked
+
+    def elementwise(self, depth: int) -> str:
+        """A body that keeps the shape of its arguments, whatever it is."""
+        if depth == 0:
+            return str(self.one(self.names[()]))
+        if self.chance(0.5):
+            return str(self.one(SMOOTH)).format(self.elementwise(depth - 1))
+        return str(self.one(PAIRS)).format(
+            f"({self.elementwise(depth - 1)})", f"({self.elementwise(depth - 1)})"
+        )
+
+    def assign(self) -> None:
+        shape = self.one(SHAPES)
+        name = self.fresh("v")
+        self.lines.append(f"{name} = {self.expr(shape, 3)}")
+        self.add(name, shape)
+
+    def loop(self) -> None:
+        """Superscripts; sometimes a parameter a round."""
+        shape = self.one([("H",), ("N", "H"), ()])
+        name, rounds = self.fresh("s"), self.random.randrange(1, 4)
+        self.lines.append(f"{name}[0] = {self.expr(shape, 2)}")
+        self.lines.append(f"for l in 1..{rounds} {{")
+        before, weight = f"{name}[l-1]", None
+        if self.chance(0.5):
+            weight = self.fresh("r")
+            declared = f"{weight}[l]: [H]" if shape else f"{weight}[l]"
+            self.lines.append(f"    param {declared}")
+        body = Maker(self.random, kinks=self.kinks, functions=self.functions, pairs=self.pairs)
+        body.names = {k: list(v) for k, v in self.names.items()}
+        body.names.setdefault(shape, []).extend([before] * 3)
+        self.lines.append(f"    t = {body.expr(shape, 2)}")
+        body.add("t", shape)
+        extra = f" * (1 + {weight}[l])" if weight else f" + {body.leaf(shape)}"
+        self.lines.append(f"    {name}[l] = tanh(t + {before} * 0.5){extra}")
+        self.lines.append("}")
+        self.kinked |= body.kinked
+        self.add(f"{name}[{rounds}]", shape)
+        self.add(f"{name}[{self.random.randrange(rounds + 1)}]", shape)
+
+    def program(self) -> Program:
+        self.kinks = self.chance(0.3)
+        self.declare()
+        for _ in range(self.random.randrange(3)):
+            self.define()
+        for _ in range(self.random.randrange(1, 4)):
+            self.loop() if self.chance(0.25) else self.assign()
+        if self.chance(0.4):
+            self.define()
+        self.assign()
+        made = [n for names in self.names.values() for n in names]
+        terms = [f"{self.one(['0.5', '2', '-1', '1/3'])} * mean({n})" for n in made]
+        terms += [f"{self.expr((), 2)}"]
+        if self.chance(0.3):
+            terms.append("mean(cross_entropy(x @ w, index))".replace("w", self.matrix()))
+        self.lines.append(f"cost J = {' + '.join(terms)}")
+        for _ in range(self.random.randrange(3)):
+            name = self.fresh("out")
+            self.lines.append(f"output {name} = {self.expr(self.one(SHAPES), 2)}")
+        sizes = {"N": self.random.randrange(2, 5), "M": self.random.randrange(2, 5)}
+        return Program("\n".join(self.lines), self.kinked, sizes)
+
+    def matrix(self) -> str:
+        found = self.names.get(("H", "4"))
+        return str(found[0]) if found else "ones(H, 4)"
+
+
+def draw(module: Any, sizes: dict[str, int], seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Params and inputs of a module: reals of order 1, indices 0 and 1."""
+    rng = np.random.default_rng(seed)
+
+    def value(text: str) -> Any:
+        kind, _, shape = text.partition(" ")
+        items = [s.strip() for s in shape.strip("[]").split(",") if s]
+        dims = tuple(sizes.get(s, FIXED.get(s, 0)) or int(s) for s in items)
+        if kind == "int":
+            return rng.integers(0, 2, dims)
+        if kind == "bool":
+            return np.arange(math.prod(dims)).reshape(dims) % 2 == 0
+        return np.asarray(rng.uniform(-1.2, 1.2, dims))
+
+    return ({k: value(v) for k, v in module.PARAMS.items()},
+            {k: value(v) for k, v in module.INPUTS.items()})  # fmt: skip

@@ -94,8 +94,8 @@ SCOPES: list[tuple[str, tuple[Any, ...], float]] = [
     ("param w = 2\nz[0] = w\nfor l in 1..3 { z[l] = z[l-1] * w }\ncost J = z[3]", (), 16),
     ("z[0] = 0\nfor l in 1..4 { z[l] = z[l-1] + l }\ncost J = z[4]", (), 10),
     ("for l in 1..3 { param w[l] = 2 }\ncost J = w[1] + w[2] * w[3]", (), 6),
-    ("for i in 1..2 { for j in 1..2 { param w[10 * i + j] = i * j } }\n"
-     "cost J = w[11] + w[12] + w[21] + w[22]", (), 9),
+    (("for i in 1..2 { for j in 1..2 { param w[10 * i + j] = i * j } }\n"
+     "cost J = w[11] + w[12] + w[21] + w[22]"), (), 9),
     ("param w = 3\nfor l in 1..0 { x = nothing }\nfor l in 2..-2 { y = nothing }\ncost J = w",
      (), 3),
     ("param w = 2\nt = 5\nfor l in 1..3 { t = w * l; u = t + 1; z[l] = u }\ncost J = z[3] + t",
@@ -115,21 +115,21 @@ SCOPES: list[tuple[str, tuple[Any, ...], float]] = [
     ("param w = 3\ndef dup(g) { return g, g }\na, b = dup(w * 2)\ncost J = a * b", (), 36),
     ("param w = 3\ndef two(g) { return g, (g, 1) }\na, b = two(w * 2)\ncost J = a * b[0]", (), 36),
     ("param w = 3\ndef f(x) { t = x * 2; return t }\nt = 1\ncost J = f(w) + f(t) + t", (), 9),
-    ("param w = 3\ndef f(x) { z[1] = x; for l in 2..4 { z[l] = z[l-1] * 2 }; return z[4] }\n"
-     "cost J = f(w)", (), 24),
+    (("param w = 3\ndef f(x) { z[1] = x; for l in 2..4 { z[l] = z[l-1] * 2 }; return z[4] }\n"
+     "cost J = f(w)"), (), 24),
     ("param w = 3\ndef f(x) { for l in 1..3 { return x * l } }\ncost J = f(w)", (), 3),
     # it sees the names defined before it, and those alone
     ("scale = 10\nparam w = 3\ndef f(x) = x * scale\ndef g(scale) = f(scale)\ncost J = g(w)",
      (), 30),
-    ("param w = 3\ndef f(x) = x + 1\ndef g(x) { def f(x) = x * 100; return f(x) }\n"
-     "cost J = f(w) + g(w)", (), 304),
+    (("param w = 3\ndef f(x) = x + 1\ndef g(x) { def f(x) = x * 100; return f(x) }\n"
+     "cost J = f(w) + g(w)"), (), 304),
     ("param w = 3\nfor l in 1..2 { k = l * 10; def f(x) = x + k; z[l] = f(w) }\ncost J = z[2]",
      (), 23),
     # functions passed by name; a call's name skips values that are no functions
     ("param w = 3\ndef twice(g, x) = g(g(x))\ndef sq(x) = x^2\ncost J = twice(sq, w)", (), 81),
     ("param w = -3\ndef apply(g, x) = g(x)\ncost J = apply(abs, w)", (), 3),
-    ("param w = 3\ndef twice(g, x) = g(g(x))\ndef inc(x) = x + 1\n"
-     "def up(x) = twice(inc, x)\ncost J = twice(up, w)", (), 7),
+    (("param w = 3\ndef twice(g, x) = g(g(x))\ndef inc(x) = x + 1\n"
+     "def up(x) = twice(inc, x)\ncost J = twice(up, w)"), (), 7),
     ("param abs = -3\ncost J = abs(abs)", (), 3),
     ("param w = 2\ndef f(x) = x + 1\ndef g(f) = f(f)\ncost J = g(w)", (), 3),
     ("param w = 2\nf = max\ncost J = f(w, 5)", (), 5),
@@ -140,8 +140,8 @@ SCOPES: list[tuple[str, tuple[Any, ...], float]] = [
     ("param w = 3\ndef f(x, n) = x if n == 0 else x * undefined\ncost J = f(w, 0)", (), 3),
     ("param w = 3\ndef f(x, deep=true) = x^2 if deep and not false else x\ncost J = f(w, false)",
      (), 3),
-    ("param w = 3\ndef f(x, n) { z[0] = x; for l in 1..n { z[l] = z[l-1] + 1 }; return z[n] }\n"
-     "cost J = f(w, 4)", (), 7),
+    (("param w = 3\ndef f(x, n) { z[0] = x; for l in 1..n { z[l] = z[l-1] + 1 }; return z[n] }\n"
+     "cost J = f(w, 4)"), (), 7),
     ("input x: [2, 3]\ndef f(x, axes) = sum(max(x, axis=axes))\ncost J = f(x, (0, 1))",
      (np.arange(6.0).reshape(2, 3),), 5),
     ("dim N\ninput x: [N, 3]\ndef f(x, n) = sum(zeros(n, 3) + x) / n\ncost J = f(x, N)",
@@ -452,9 +452,9 @@ def test_other_initialisers() -> None:
     )
     params = module.init(N=2)
     assert list(params) == list("abcdefghijklmnop")
-    for name, want in dict(a=0, b=0, c=1, d=3, e=4, j=1, l=-0.5).items():
+    for name, want in {"a": 0, "b": 0, "c": 1, "d": 3, "e": 4, "j": 1, "l": -0.5}.items():
         assert np.array_equal(params[name], [want] * 2), name
-    for name, want in dict(f=5, k=0, m=-2, n=np.inf, o=1).items():
+    for name, want in {"f": 5, "k": 0, "m": -2, "n": np.inf, "o": 1}.items():
         assert params[name] == want and np.shape(params[name]) == (), name
     assert np.array_equal(params["g"], np.eye(3)) and np.array_equal(params["p"], np.eye(2))
     np.testing.assert_allclose(params["h"].T @ params["h"], np.eye(3), atol=1e-12)
@@ -471,12 +471,13 @@ def test_parameters_are_drawn_in_declared_order() -> None:
 
 # Names that mean something in Python or in the generated module
 
-TAKEN = (
+WORDS = (
     "lambda None True class def_ import np math params special forward cost_ value_and_grad init "
     "ravel unravel PARAMS INPUTS OUTPUTS float int_ len zip dict list sum max ValueError __name__ "
     "_bind _fit _sum J_ dJ_dw grads rng seed dtype self async match print e exp pi_ vector x1 dims "
     "arrays _cost _forward _value_and_grad dJ __builtins__ isinstance object type tuple"
-).split()
+)
+TAKEN = WORDS.split()
 
 
 @pytest.mark.parametrize("level", [0, 1])

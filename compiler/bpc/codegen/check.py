@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from bpc.codegen import carried
+from bpc.ops import OPS
 
 
 class OutputError(Exception):
@@ -29,44 +30,25 @@ _BUILTINS = (
     "ArithmeticError IndexError KeyError OverflowError TypeError ValueError ZeroDivisionError"
 )
 BUILTINS = frozenset(_BUILTINS.split())
-# What may follow a dot: NumPy's and SciPy's functions on numbers, methods of plain values.
-_ATTRIBUTES = """
-    T abs absolute acos acosh add all allclose amax amin any append arange arccos arccosh arcsin
-    arcsinh arctan arctan2 arctanh argmax argmin argpartition argsort argwhere array array_equal
-    asarray ascontiguousarray asin asinh astype at atan atan2 atanh atleast_1d atleast_2d average
-    base bincount bitwise_and bitwise_or bitwise_xor block bool bool_ broadcast_arrays
-    broadcast_shapes broadcast_to byteswap c_ cbrt ceil choice cholesky choose clear clip
-    column_stack comb complex128 complex64 compress concat concatenate conj conjugate contiguous
-    convolve copy copysign copyto correlate cos cosh count count_nonzero cov cross cummax cumprod
-    cumsum default_rng deg2rad degrees delete det diag diag_indices diagflat diagonal diff
-    difference digamma digitize dist divide divmod dot double dsplit dstack dtype dtypes e eigh
-    einsum einsum_path empty empty_like endswith epsilon equal erf erfc erfcinv erfcx erfinv
-    errstate euler_gamma exp exp2 expand_dims expit expm1 extend extract eye fabs factorial fft fill
-    fill_diagonal finfo flags flat flatnonzero flatten flip fliplr flipud float16 float32 float64
-    float_power floating floor floor_divide fmax fmin fmod frexp fromiter fromkeys fsum full
-    full_like gamma gammaincc gammaln gcd get greater greater_equal hsplit hstack hypot identity
-    iinfo imag index indices inf inner insert int16 int32 int64 int8 integer integers intersect1d
-    intersection intp inv invert isclose isdigit isdisjoint isfinite isinf isnan isscalar issubdtype
-    issubset issuperset item items itemsize ix_ join kaiser keys kind kron ldexp less less_equal
-    lgamma linalg linspace log log10 log1p log2 log_expit log_ndtr log_softmax logaddexp logaddexp2
-    logical_and logical_not logical_or logical_xor logspace logsumexp longdouble lower lstrip lstsq
-    mask_indices matmul matrix_transpose max maximum mean median meshgrid mgrid min minimum mod modf
-    moveaxis multi_dot multigammaln multiply name nan nan_to_num nanmax nanmin nansum nbytes ndarray
-    ndim ndindex ndtr ndtri negative newaxis newbyteorder nextafter nonzero norm normal normalize
-    not_equal number object_ ogrid ones ones_like outer owndata pad partition partitioned perm
-    permutation permuted pi pinv polygamma pop pos positive pow power prod ptp put put_along_axis
-    putmask qr r_ rad2deg radians random ravel ravel_multi_index real reciprocal reduce reduceat
-    remainder removeprefix removesuffix repeat replace reshape resize result_type reverse rint roll
-    rollaxis rot90 round row_stack rpartition rsplit rstrip s_ scalar searchsorted select setdefault
-    setdiff1d shape shuffle sign signbit signedinteger sin sinc sinh size slogdet softmax solve sort
-    spacing spherical_jn split sqrt square squeeze stack standard_normal startswith std strides
-    strip subtract sum svd swapaxes symmetric_difference take take_along_axis tan tanh tau tensordot
-    tile tiny title tolist trace transpose trapezoid tri tril tril_indices triu triu_indices
-    true_divide trunc type ufunc uint16 uint32 uint64 uint8 ulp uniform union unique unravel_index
-    unsignedinteger update upper values vander var vdot view vsplit vstack where writeable xlog1py
-    xlogy zeros zeros_like zeta zfill
-"""
-ATTRIBUTES = frozenset(_ATTRIBUTES.split())
+_DOTTED = re.compile(r"\.([a-zA-Z]\w*)")
+# What may follow a dot, besides what stands so in the helpers and in the operators' spellings.
+_ATTRIBUTES = (
+    "T all any arange argmax argmin ascontiguousarray bool_ broadcast_to clip concatenate cumsum "
+    "default_rng diagonal einsum full issuperset normal pad polygamma prod ravel s_ stack std "
+    "swapaxes tolist transpose tril triu type uniform var inf nan logaddexp int64 roll eye ones random "
+    "any arange array asarray astype clip copy float64 max min maximum minimum sum reshape where zeros "
+    "issuperset dtype shape bool_ argmax argmin item"
+)
+ATTRIBUTES = (
+    frozenset(_ATTRIBUTES.split())
+    | {n for f in (True, False) for t in carried.sources(f).values() for n in _DOTTED.findall(t)}
+    | {
+        spelling.rpartition(".")[2]
+        for op in OPS.values()
+        for spelling in (op.numpy, op.scalar)
+        if isinstance(spelling, str) and "." in spelling
+    }
+)
 _STATEMENTS = (
     "Assert Assign AugAssign Break Continue ExceptHandler Expr For FunctionDef If Pass Raise "
     "Return Try While With withitem"

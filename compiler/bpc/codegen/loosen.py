@@ -35,8 +35,8 @@ def loosen(function: Function, scalars: bool) -> Function:
             args = tuple(_filled(a, equation, body) for a in args)
         elif equation.out.type.shape and _joint(args) != equation.out.type.shape:
             args = _restore(equation, args, body)
-        if str(OPS[equation.op].numpy)[0] == "_":
-            args = tuple(_typed(a, equation, body) for a in args)
+        if _takes_dtype(equation, args, numbers):
+            args = tuple(_typed(a, equation, body, numbers) for a in args)
         equation = Equation(
             equation.op, args, equation.outs, equation.span, equation.attrs, equation.adjoint
         )
@@ -46,11 +46,22 @@ def loosen(function: Function, scalars: bool) -> Function:
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 
-def _typed(atom: Atom, equation: Equation, body: list[Equation]) -> Atom:
-    """A number with the call's dtype: a helper takes it for an array."""
-    if isinstance(atom, Literal) and atom.type.kind == "real":
-        return _fill(Literal(atom.value, atom.type.with_shape(())), equation, body)
-    return atom
+def _takes_dtype(equation: Equation, args: Sequence[Atom], numbers: set[Var]) -> bool:
+    """Whether numbers among the arguments would decide the dtype: in helpers, in `np.where`."""
+    if equation.op == "select":
+        return all(isinstance(a, Literal) or a in numbers for a in args[1:])
+    return str(OPS[equation.op].numpy)[0] == "_"
+
+
+def _typed(atom: Atom, equation: Equation, body: list[Equation], numbers: set[Var]) -> Atom:
+    """A number with the call's dtype."""
+    if atom.type.kind != "real" or (isinstance(atom, Var) and atom not in numbers):
+        return atom
+    out = Var("number", atom.type.with_shape(()))
+    number = Literal(atom.value, out.type) if isinstance(atom, Literal) else atom
+    attrs = (("shape", ()),)
+    body.append(Equation("full", (number,), (out,), equation.span, attrs, equation.adjoint))
+    return out
 
 
 def _of_numbers(equation: Equation, numbers: set[Var]) -> bool:

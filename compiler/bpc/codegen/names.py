@@ -19,8 +19,8 @@ class Names:
     Names that start with `_` are the module's own helpers: from the source they get a `_` too.
     """
 
-    def __init__(self, taken: frozenset[str] = RESERVED) -> None:
-        self._taken = set(taken)
+    def __init__(self) -> None:
+        self._taken = set(RESERVED)
         self._counts: dict[str, int] = {}
 
     def claim(self, wanted: str) -> str:

@@ -7,7 +7,6 @@ or to overflow, and a test proves them equal to SymPy's. In a partial the last a
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
@@ -18,7 +17,6 @@ from bpc.ops.derived import DERIVED
 Partial = Callable[..., Any] | None
 WIDE = (-3.0, 3.0)
 POSITIVE = (0.2, 3.0)
-_NUMBER = re.compile(r"-?(\d|np\.inf|np\.nan)")
 
 
 def elementwise(
@@ -266,17 +264,9 @@ def _select_vjp(m: Any, g: Any, out: Any, c: Any, x: Any, y: Any) -> Sequence[An
     )
 
 
-def _where(c: Any, condition: Any, x: Any, y: Any) -> Any:
-    """NumPy's, where two numbers must not decide the dtype."""
-    code = c.call("np.where", condition, x, y)
-    if x.type.kind == "real" and all(_NUMBER.match(z.code.text) for z in (x, y)):
-        return c.method(type(x)(code, x.type), "astype", c.dtype()[0])
-    return code
-
-
 elementwise(
     "select", None, "a where c holds, b elsewhere: the branch not taken contributes 0, never NaN.",
-    numpy=_where, scalar=lambda c, t, x, y: c.conditional(x, t, y), kinds=("any", "same"),
+    numpy="np.where", scalar=lambda c, t, x, y: c.conditional(x, t, y), kinds=("any", "same"),
     vjp=_select_vjp, group="internal",
 )  # fmt: skip
 

@@ -5,10 +5,10 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from benchmarks import compiling, lecture_net, small_mlp  # noqa: E402
-from benchmarks.timing import alternate  # noqa: E402
+from benchmarks import compiling, lecture_net, small_mlp
+from benchmarks.timing import alternate
 
 
 def compare(contenders, tolerance):
@@ -16,7 +16,7 @@ def compare(contenders, tolerance):
     results = {name: run() for name, run in contenders.items()}
     (first, (value, grads)), *others = results.items()
     for name, (other, by) in others:
-        detach = lambda v: np.asarray(v.detach() if hasattr(v, "detach") else v)  # noqa: E731
+        detach = lambda v: np.asarray(v.detach() if hasattr(v, "detach") else v)
         np.testing.assert_allclose(detach(other), value, rtol=tolerance, err_msg=f"{name} {first}")
         for key, grad in grads.items():
             np.testing.assert_allclose(detach(by[key]), grad, rtol=tolerance, atol=1e-5)

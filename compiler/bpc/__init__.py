@@ -1,7 +1,7 @@
-"""bpc, a source-to-source symbolic gradient compiler.
+r"""bpc, a source-to-source symbolic gradient compiler.
 
 >>> import bpc
->>> m = bpc.load("param w = 3\\ncost J = w^2")
+>>> m = bpc.load("param w = 3\ncost J = w^2")
 >>> m.value_and_grad(m.init())
 (9.0, {'w': 6.0})
 """

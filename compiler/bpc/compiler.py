@@ -78,7 +78,7 @@ def load(model: str | Path, **options: object) -> ModuleType:
         text, name = model, "<text>"
     code = compile_source(text, name, **options)  # type: ignore[arg-type]
     module = ModuleType(Path(name).stem.strip("<>"))
-    exec(compile(code, f"<gradient of {name}>", "exec"), module.__dict__)
+    exec(compile(code, f"<gradient of {name}>", "exec"), module.__dict__)  # noqa: S102 - bpc wrote it
     return module
 
 

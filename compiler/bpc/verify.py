@@ -20,9 +20,8 @@ def verify(function: Function, stage: str) -> None:
         for arg in equation.args:
             if isinstance(arg, Var) and arg not in known:
                 _fail(function, stage, equation, f"{arg.name} is not defined")
-            if isinstance(arg, Literal) and literal(arg.value, arg.type.kind) != arg.value:
-                if arg.value == arg.value:
-                    _fail(function, stage, equation, f"{arg.value!r} is not {arg.type.kind}")
+            if isinstance(arg, Literal) and repr(literal(arg.value, arg.type.kind)) != repr(arg.value):
+                _fail(function, stage, equation, f"{arg.value!r} is not {arg.type.kind}")
         for out, wanted in zip(equation.outs, _types(equation), strict=True):
             if out in known:
                 _fail(function, stage, equation, f"{out.name} is defined twice")

@@ -174,11 +174,9 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return (
-        math.nan
-        if x == 0.0 or x != x
-        else math.copysign(math.inf, x) * math.copysign(1.0, y)
-    )
+    if x == 0.0 or math.isnan(x):
+        return math.nan
+    return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
 def _exp(x):
@@ -190,4 +188,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 8d57443b509732ae6af22be59c49b60d4a056fe3215f588f645f029eb999ff5a
+# f860dc9e44931503701acca8fdb88091eb58137ec3af8ad313c2652dfa0e53e4

@@ -138,12 +138,10 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return (
-        math.nan
-        if x == 0.0 or x != x
-        else math.copysign(math.inf, x) * math.copysign(1.0, y)
-    )
+    if x == 0.0 or math.isnan(x):
+        return math.nan
+    return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
 # sha256 of the text above:
-# 169e212d280d0fb730bc77023a45cc5a138d7997254241b4e3e5ddfde5359a59
+# 68a6487f5f17d49476a5bc3292288b9fc77af3d202a70a0f1d810f6bf0db847d

@@ -139,12 +139,10 @@ def _div(x, y):
     """x / y; a division by zero gives inf or NaN."""
     if y:
         return x / y
-    return (
-        math.nan
-        if x == 0.0 or x != x
-        else math.copysign(math.inf, x) * math.copysign(1.0, y)
-    )
+    if x == 0.0 or math.isnan(x):
+        return math.nan
+    return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
 # sha256 of the text above:
-# 8701f2b832f9e5075c4adc8e38ce1fb1f11d307c07ca2f9064afc1b58abeadf9
+# b94aefccf0f39c4bc31cdd0d9747a7776779d0173fe6e70d2a516aea7a66bd53

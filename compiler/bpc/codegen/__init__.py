@@ -1,0 +1,1 @@
+"""IR to Python: `module.write_module` is the way in."""

@@ -26,8 +26,7 @@ _PLAIN_BOUND = re.compile(rf"[-+~]*(?:[^\W\d]\w*|{_NUMBER})")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """
-    A rendered Python expression.
+    """A rendered Python expression.
 
     `text` is one line, as Black spaces it, with no magic trailing comma.  `precedence` is
     that of the outermost operator, one of the constants above.  `depth` is the height of
@@ -130,8 +129,7 @@ def slice_text(
     stop: Code | str | None = None,
     step: Code | str | None = None,
 ) -> str:
-    """
-    Give `start:stop:step` for a subscript; None leaves a part (and a last colon) out.
+    """Give `start:stop:step` for a subscript; None leaves a part (and a last colon) out.
 
     Black spaces the colons when a part is more than a name or a number with a sign.
     """

@@ -95,10 +95,10 @@ class Kernel:
             return False
         origin = self.origin[longest]
         code = self.inlined[longest]
-        if not layout.fits(4, longest.name, code, comment(origin.span)):
-            if len(code.terms) < 3 and self.shorten(origin, comment):
-                self.inlined[longest] = self.render(origin)
-                return True
+        fits = len(code.terms) > 2 or layout.fits(4, longest.name, code, comment(origin.span))
+        if not fits and self.shorten(origin, comment):
+            self.inlined[longest] = self.render(origin)
+            return True
         self.assign(origin, self.inlined.pop(longest), comment)
         return True
 

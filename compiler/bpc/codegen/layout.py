@@ -1,5 +1,4 @@
-"""
-Statements laid out over lines exactly as Black does it (default mode, 88 columns).
+"""Statements laid out over lines exactly as Black does it (default mode, 88 columns).
 
 A statement that fits is one line.  A long one of a frequent shape is cut here; any other is
 given to Black by itself.  Texts are one line, spaced and quoted as Black writes them, with no
@@ -56,8 +55,7 @@ def call_statement(
     *,
     modern: bool = False,
 ) -> list[str]:
-    """
-    Give the lines of `target = head(args)`, or of `head(args)` if there is no target.
+    """Give the lines of `target = head(args)`, or of `head(args)` if there is no target.
 
     `modern` is as for `signature`.
     """
@@ -92,8 +90,7 @@ def returned(indent: int, items: Sequence[str]) -> list[str]:
 
 
 def signature(indent: int, name: str, params: Sequence[str], *, modern: bool = False) -> list[str]:
-    """
-    Give the lines of `def name(params):`.
+    """Give the lines of `def name(params):`.
 
     Black puts a comma after the last of many lines of parameters with a `*` among them only
     in a module it can tell is Python 3.6 or later: one with an f-string, a `:=`, `match`, or
@@ -112,8 +109,7 @@ def signature(indent: int, name: str, params: Sequence[str], *, modern: bool = F
 
 
 def dictionary(indent: int, head: str, entries: Sequence[tuple[str, str]]) -> list[str]:
-    """
-    Give the lines of `head {key: value, ...}`.
+    """Give the lines of `head {key: value, ...}`.
 
     `head` is `NAME =`, `return` or `return NAME,` for a fast answer; keys come quoted.
     """
@@ -156,8 +152,7 @@ def _plain(line: str, comment: str | None) -> bool:
 def _bracketed(
     indent: int, head: str, body: str, pieces: Sequence[str], tail: str
 ) -> list[str] | None:
-    """
-    Give head, body and tail on lines of their own, or each piece on one if need be.
+    """Give head, body and tail on lines of their own, or each piece on one if need be.
 
     None if the head or a piece is too long.
     """

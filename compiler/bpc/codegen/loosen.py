@@ -35,33 +35,34 @@ def loosen(function: Function, scalars: bool) -> Function:
             args = tuple(_filled(a, equation, body) for a in args)
         elif equation.out.type.shape and _joint(args) != equation.out.type.shape:
             args = _restore(equation, args, body)
-        if _takes_dtype(equation, args, numbers):
-            args = tuple(_typed(a, equation, body, numbers) for a in args)
+        if str(OPS[equation.op].numpy)[0] == "_":
+            args = tuple(_typed(a, equation, body) for a in args)
         equation = Equation(
             equation.op, args, equation.outs, equation.span, equation.attrs, equation.adjoint
         )
+        equation = _between_numbers(equation, numbers, body)
         made[equation.out] = equation
         body.append(equation)
     results = _own(function, body, made)
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 
-def _takes_dtype(equation: Equation, args: Sequence[Atom], numbers: set[Var]) -> bool:
-    """Whether numbers among the arguments would decide the dtype: in helpers, in `np.where`."""
-    if equation.op == "select":
-        return all(isinstance(a, Literal) or a in numbers for a in args[1:])
-    return str(OPS[equation.op].numpy)[0] == "_"
+def _typed(atom: Atom, equation: Equation, body: list[Equation]) -> Atom:
+    """A number with the call's dtype: a helper takes it for an array."""
+    if isinstance(atom, Literal) and atom.type.kind == "real":
+        return _fill(Literal(atom.value, atom.type.with_shape(())), equation, body)
+    return atom
 
 
-def _typed(atom: Atom, equation: Equation, body: list[Equation], numbers: set[Var]) -> Atom:
-    """A number with the call's dtype."""
-    if atom.type.kind != "real" or (isinstance(atom, Var) and atom not in numbers):
-        return atom
-    out = Var("number", atom.type.with_shape(()))
-    number = Literal(atom.value, out.type) if isinstance(atom, Literal) else atom
-    attrs = (("shape", ()),)
-    body.append(Equation("full", (number,), (out,), equation.span, attrs, equation.adjoint))
-    return out
+def _between_numbers(equation: Equation, numbers: set[Var], body: list[Equation]) -> Equation:
+    """A choice between two numbers takes the call's dtype afterwards."""
+    e = equation
+    both = all(isinstance(a, Literal) or a in numbers for a in e.args[1:])
+    if e.op != "select" or not both or e.out.type.kind != "real":
+        return e
+    raw = Var(e.out.name, e.out.type)
+    body.append(Equation(e.op, e.args, (raw,), e.span, e.attrs, e.adjoint))
+    return Equation("cast", (raw,), e.outs, e.span, (("kind", "real"),), e.adjoint)
 
 
 def _of_numbers(equation: Equation, numbers: set[Var]) -> bool:
@@ -96,12 +97,15 @@ def _loose(equation: Equation, made: dict[Var, Equation]) -> tuple[Atom, ...]:
         for i, arg in enumerate(args):
             origin = made.get(arg) if isinstance(arg, Var) else None
             others = [a for j, a in enumerate(args) if j != i]
-            if origin is not None and origin.op == "cast" and origin.args[0].type.kind == "bool":
-                if all(isinstance(o, Var) and o.type.kind == "real" for o in others):
-                    if not any(o is arg for o in others):
-                        args[i] = origin.args[0]
-                        break
+            floats = all(isinstance(o, Var) and o.type.kind == "real" and o is not arg for o in others)
+            if floats and origin is not None and _is_cast_of_bool(origin):
+                args[i] = origin.args[0]
+                break
     return tuple(args)
+
+
+def _is_cast_of_bool(equation: Equation) -> bool:
+    return equation.op == "cast" and equation.args[0].type.kind == "bool"
 
 
 def _source(atom: Atom, made: dict[Var, Equation]) -> Atom:

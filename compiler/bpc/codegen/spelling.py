@@ -70,10 +70,10 @@ class Speller:
             return e.name(str(value))
         return self.number(value)
 
-    def number(self, value: float | int) -> Code:
+    def number(self, value: float) -> Code:
         """A number, also one that is not finite."""
         if isinstance(value, float) and not math.isfinite(value):
-            name = "nan" if value != value else "inf"
+            name = "nan" if math.isnan(value) else "inf"
             code = e.name(f"{self.infinity}.{name}")
             return e.unary("-", code) if value < 0 else code
         return e.number(value)

@@ -156,8 +156,8 @@ def unravel(vector):
 def _forward(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x):
     # forward, left to right
     h0 = np.tanh(x @ W0 + b0)  # deep_net.bp:10
-    step = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
-    h1 = h0 + step  # deep_net.bp:15
+    step_1 = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
+    h1 = h0 + step_1  # deep_net.bp:15
     step_2 = np.tanh(h1 @ W2 + b2)  # deep_net.bp:14
     h2 = h1 + step_2  # deep_net.bp:15
     step_3 = np.tanh(h2 @ W3 + b3)  # deep_net.bp:14
@@ -172,8 +172,8 @@ def _forward(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x):
 def _cost(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label):
     # forward, left to right
     h0 = np.tanh(x @ W0 + b0)  # deep_net.bp:10
-    step = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
-    h1 = h0 + step  # deep_net.bp:15
+    step_1 = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
+    h1 = h0 + step_1  # deep_net.bp:15
     step_2 = np.tanh(h1 @ W2 + b2)  # deep_net.bp:14
     h2 = h1 + step_2  # deep_net.bp:15
     step_3 = np.tanh(h2 @ W3 + b3)  # deep_net.bp:14
@@ -189,8 +189,8 @@ def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
     dtype = W0.dtype
     # forward, left to right
     h0 = np.tanh(x @ W0 + b0)  # deep_net.bp:10
-    step = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
-    h1 = h0 + step  # deep_net.bp:15
+    step_1 = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
+    h1 = h0 + step_1  # deep_net.bp:15
     step_2 = np.tanh(h1 @ W2 + b2)  # deep_net.bp:14
     h2 = h1 + step_2  # deep_net.bp:15
     step_3 = np.tanh(h2 @ W3 + b3)  # deep_net.bp:14
@@ -207,23 +207,23 @@ def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
     dJ_dc = _sum(dJ_dlogits, axis=0)  # deep_net.bp:20
     dJ_dh4 = dJ_dlogits @ V.T  # deep_net.bp:20
     dJ_dV = h4.T @ dJ_dlogits  # deep_net.bp:20
-    dJ_dstep = dJ_dh4  # deep_net.bp:15
-    dJ_dstep_add = dJ_dstep * (1.0 - step_4**2)  # deep_net.bp:14
+    dJ_dstep_4 = dJ_dh4  # deep_net.bp:15
+    dJ_dstep_add = dJ_dstep_4 * (1.0 - step_4**2)  # deep_net.bp:14
     dJ_db4 = _sum(dJ_dstep_add, axis=0)  # deep_net.bp:14
     dJ_dW4 = h3.T @ dJ_dstep_add  # deep_net.bp:14
     dJ_dh3 = dJ_dh4 + dJ_dstep_add @ W4.T  # deep_net.bp:14
-    dJ_dstep_2 = dJ_dh3  # deep_net.bp:15
-    dJ_dstep_add_2 = dJ_dstep_2 * (1.0 - step_3**2)  # deep_net.bp:14
+    dJ_dstep_3 = dJ_dh3  # deep_net.bp:15
+    dJ_dstep_add_2 = dJ_dstep_3 * (1.0 - step_3**2)  # deep_net.bp:14
     dJ_db3 = _sum(dJ_dstep_add_2, axis=0)  # deep_net.bp:14
     dJ_dW3 = h2.T @ dJ_dstep_add_2  # deep_net.bp:14
     dJ_dh2 = dJ_dh3 + dJ_dstep_add_2 @ W3.T  # deep_net.bp:14
-    dJ_dstep_3 = dJ_dh2  # deep_net.bp:15
-    dJ_dstep_add_3 = dJ_dstep_3 * (1.0 - step_2**2)  # deep_net.bp:14
+    dJ_dstep_2 = dJ_dh2  # deep_net.bp:15
+    dJ_dstep_add_3 = dJ_dstep_2 * (1.0 - step_2**2)  # deep_net.bp:14
     dJ_db2 = _sum(dJ_dstep_add_3, axis=0)  # deep_net.bp:14
     dJ_dW2 = h1.T @ dJ_dstep_add_3  # deep_net.bp:14
     dJ_dh1 = dJ_dh2 + dJ_dstep_add_3 @ W2.T  # deep_net.bp:14
-    dJ_dstep_4 = dJ_dh1  # deep_net.bp:15
-    dJ_dstep_add_4 = dJ_dstep_4 * (1.0 - step**2)  # deep_net.bp:14
+    dJ_dstep_1 = dJ_dh1  # deep_net.bp:15
+    dJ_dstep_add_4 = dJ_dstep_1 * (1.0 - step_1**2)  # deep_net.bp:14
     dJ_db1 = _sum(dJ_dstep_add_4, axis=0)  # deep_net.bp:14
     dJ_dW1 = h0.T @ dJ_dstep_add_4  # deep_net.bp:14
     dJ_dh0 = dJ_dh1 + dJ_dstep_add_4 @ W1.T  # deep_net.bp:14
@@ -389,4 +389,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 8bd55efecbef97b281ace8eb21ffe84fdc9239bc6cd5e975756d557eeed362b1
+# 67bc61dacc8c78c586bad286d03d06320ff1f420b5361ce5ea3364d3656ca76c

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from bpc import syntax
 from bpc.diagnostics import Diagnostic, Problem, did_you_mean
 from bpc.ir import Argument, Var
-from bpc.lower.scope import Scope
+from bpc.lower.scope import Key, Scope, spelling
 from bpc.lower.values import known
 from bpc.ops import Builder
 from bpc.source import Span
@@ -65,6 +65,8 @@ class Context:
     outputs: dict[str, Any] = field(default_factory=dict)
     #: what computed variables are called in the source, and where
     names: dict[Var, tuple[Var, Span]] = field(default_factory=dict)
+    #: how often each name of a variable was wanted
+    wanted: dict[str, int] = field(default_factory=dict)
     #: functions being inlined, the outermost first, with the place of the call
     calls: list[tuple[object, Span]] = field(default_factory=list)
     rounds: int = 0
@@ -112,6 +114,12 @@ class Context:
     def exhausted(self) -> bool:
         """Whether the budget is spent: then nothing goes on."""
         return self.steps > self.limit
+
+    def variable(self, key: Key) -> str:
+        """The name of a variable: local ones carry the round's number, repeated ones are counted."""
+        name = spelling(key) + (self.scope.suffix if key[1] is None else "")
+        count = self.wanted[name] = self.wanted.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
 
     def step(self, span: Span) -> None:
         """Count against the budget what a loop or a function expands to."""

@@ -34,13 +34,15 @@ class Scope:
     """One scope: the file, a function's body, or a round of a `for` (then `local`).
 
     Definitions are numbered over all scopes by `clock`; a function's scope sees of those around it
-    what was defined `before`. `owner` is the function whose body it is.
+    what was defined `before`. `owner` is the function whose body it is; `suffix` tells rounds apart
+    where local names become names of variables: `step_2`.
     """
 
     parent: Scope | None = None
     local: bool = False
     before: int | None = None
     owner: object = None
+    suffix: str = ""
     clock: list[int] = field(default_factory=lambda: [0])
     values: dict[Key, Any] = field(default_factory=dict)
     order: dict[Key, int] = field(default_factory=dict)
@@ -48,9 +50,9 @@ class Scope:
     families: dict[str, Key] = field(default_factory=dict)
     poisoned: set[str] = field(default_factory=set)
 
-    def round(self) -> Scope:
+    def round(self, number: int) -> Scope:
         """The scope of a round of a `for` inside this one."""
-        return Scope(self, local=True, clock=self.clock)
+        return Scope(self, local=True, suffix=f"{self.suffix}_{number}", clock=self.clock)
 
     def body(self, owner: object, before: int) -> Scope:
         """The scope of a function that was defined in this one."""

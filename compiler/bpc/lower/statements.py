@@ -30,7 +30,7 @@ def named(c: Context, value: Any, key: Key, mark: int) -> Any:
     fresh = any(atom in equation.outs for equation in c.m.body[mark:])
     if not fresh or atom in c.names:
         value = c.m.emit("identity", value)
-    c.names[value.atom] = Var(spelling(key), value.type, named=True), c.m.span
+    c.names[value.atom] = Var(c.variable(key), value.type, named=True), c.m.span
     return value
 
 
@@ -141,7 +141,7 @@ def _for(c: Context, node: syntax.For) -> Any:
     try:
         for i in range(low, high + 1):
             c.step(node.span)
-            c.scope = outer.round()
+            c.scope = outer.round(i)
             c.scope.define((node.variable.name, None), i)
             result = c.execute(node.body)
             if result is not None:

@@ -32,7 +32,9 @@ def importing(rounds=15):
         code = "import time, numpy; s = time.perf_counter(); import digits_grad"
         code += "; print(time.perf_counter() - s)"
         line = [sys.executable, "-c", code]
-        runs = [subprocess.run(line, cwd=folder, capture_output=True, check=True) for _ in range(rounds)]
+        runs = [
+            subprocess.run(line, cwd=folder, capture_output=True, check=True) for _ in range(rounds)
+        ]
     return statistics.median(float(r.stdout) for r in runs)
 
 

@@ -61,7 +61,9 @@ def test_only_the_parser_imports_lark():
 
 
 def test_the_package_list_is_the_tree():
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    listed = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    )
     found = {
         ".".join(["bpc", *p.parent.relative_to(PACKAGE).parts])
         for p in PACKAGE.rglob("__init__.py")

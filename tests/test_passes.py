@@ -73,13 +73,14 @@ def test_every_pass_has_a_case():
 
 def test_verify_finds_a_broken_function():
     function, _ = before(CASES[0])
-    missing = type(function)(
-        function.name, (), function.body, function.results, function.labels
-    )
+    missing = type(function)(function.name, (), function.body, function.results, function.labels)
     with pytest.raises(Exception, match="is not defined"):
         verify(missing, "test")
     first = function.body[0]
     wrong = Var(first.out.name, first.out.type.with_kind("bool"))
-    body = (type(first)(first.op, first.args, (wrong,), first.span, first.attrs), *function.body[1:])
+    body = (
+        type(first)(first.op, first.args, (wrong,), first.span, first.attrs),
+        *function.body[1:],
+    )
     with pytest.raises(Exception, match="should be"):
         verify(type(function)(function.name, function.params, body, (), ()), "test")

@@ -134,6 +134,4 @@ def live(function: Function) -> Function:
             kept.append(equation)
             needed.update(variables(equation.args))
     kept.reverse()
-    return Function(
-        function.name, function.params, tuple(kept), function.results, function.labels
-    )
+    return Function(function.name, function.params, tuple(kept), function.results, function.labels)

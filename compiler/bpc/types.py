@@ -259,7 +259,9 @@ def _power(
     return times.join([text] * power)
 
 
+@lru_cache(maxsize=4096)
 def _key(atom: Atom) -> tuple[int, str]:
+    """The order of atoms in a term; kept, since an atom's text holds those of all inside it."""
     return (0, atom) if isinstance(atom, str) else (1, str(atom.inner))
 
 

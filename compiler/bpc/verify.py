@@ -20,7 +20,9 @@ def verify(function: Function, stage: str) -> None:
         for arg in equation.args:
             if isinstance(arg, Var) and arg not in known:
                 _fail(function, stage, equation, f"{arg.name} is not defined")
-            if isinstance(arg, Literal) and repr(literal(arg.value, arg.type.kind)) != repr(arg.value):
+            if isinstance(arg, Literal) and repr(literal(arg.value, arg.type.kind)) != repr(
+                arg.value
+            ):
                 _fail(function, stage, equation, f"{arg.value!r} is not {arg.type.kind}")
         for out, wanted in zip(equation.outs, _types(equation), strict=True):
             if out in known:

@@ -71,9 +71,7 @@ class Writer:
         entries = []
         for axis in argument.var.type.shape:
             name = bare(axis.size)
-            entries.append(
-                f'"{self.speller.names[name]}"' if name else str(axis.size.value)
-            )
+            entries.append(f'"{self.speller.names[name]}"' if name else str(axis.size.value))
         inner = f"({entries[0]},)" if len(entries) == 1 else f"({', '.join(entries)})"
         return f'("{argument.var.type.kind}", {inner})'
 

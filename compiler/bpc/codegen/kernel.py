@@ -72,9 +72,7 @@ class Kernel:
         reader = self.last[out]
         return len(code.terms) > 1 and reader.op in ("add", "sub") and reader.args[0] is out
 
-    def assign(
-        self, equation: Equation, code: Code, comment: Callable[[Span], str]
-    ) -> None:
+    def assign(self, equation: Equation, code: Code, comment: Callable[[Span], str]) -> None:
         """Write a line; where it is too long, arguments get lines of their own first."""
         out = equation.out
         if out not in self.known:

@@ -97,7 +97,9 @@ def _loose(equation: Equation, made: dict[Var, Equation]) -> tuple[Atom, ...]:
         for i, arg in enumerate(args):
             origin = made.get(arg) if isinstance(arg, Var) else None
             others = [a for j, a in enumerate(args) if j != i]
-            floats = all(isinstance(o, Var) and o.type.kind == "real" and o is not arg for o in others)
+            floats = all(
+                isinstance(o, Var) and o.type.kind == "real" and o is not arg for o in others
+            )
             if floats and origin is not None and _is_cast_of_bool(origin):
                 args[i] = origin.args[0]
                 break

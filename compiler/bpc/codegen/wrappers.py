@@ -82,9 +82,7 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     """Python floats go straight to the kernel; anything else is converted, and calls again."""
     params = [w.name(a) for a in w.program.params]
     names = [w.name(a) for a in inputs]
-    again = expression.call(
-        "_converted", [function.name, "params", *(f"{n}={n}" for n in names)]
-    )
+    again = expression.call("_converted", [function.name, "params", *(f"{n}={n}" for n in names)])
     few = _few(w, params, inputs)
     if few is None:
         values = ", ".join(["*_values(params)", *names])

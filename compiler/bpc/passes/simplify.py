@@ -132,9 +132,7 @@ def _inverse(view: View, x: Atom, y: Atom) -> Found:
         if wide is not None:
             quotient = view.definition(wide.args[0], "div")
         if quotient is not None and number(quotient.args[0]) == 1:
-            return view.expr(one) / view.m.broadcast_to(
-                view.expr(quotient.args[1]), one.type.shape
-            )
+            return view.expr(one) / view.m.broadcast_to(view.expr(quotient.args[1]), one.type.shape)
     return None
 
 

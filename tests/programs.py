@@ -82,6 +82,8 @@ class Maker:
     lines: list[str] = field(default_factory=list)
     #: names by shape
     names: dict[Shape, list[str]] = field(default_factory=dict)
+    #: names whose axes have the labels that were declared
+    declared: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     appliers: list[str] = field(default_factory=list)
     pairs: list[str] = field(default_factory=list)
@@ -159,18 +161,15 @@ class Maker:
         if len(shape) > 2:
             return self.unary(shape, depth)
         axis = self.random.randrange(len(shape) + 1)
-        wide = (*shape[:axis], self.one(["N", "M", "H", "2"]), *shape[axis:])
+        wide = (*shape[:axis], str(self.one(["N", "M", "H", "2"])), *shape[axis:])
         form = str(self.one(REDUCE if not self.kinks else [*REDUCE, "max({})", "min({})"]))
         self.kinked |= form[:3] in ("max", "min", "std")
         place = f", axis={self.one([axis, axis - len(wide)])}"
         inner = self.expr(wide, depth - 1)
-        if wide.count(wide[axis]) == 1 and wide[axis] in ("N", "M") and self.labelled(inner):
-            place = f", axis={axis}"
+        if inner in self.declared and wide.count(wide[axis]) == 1 and wide[axis] != "2":
+            place = f", axis={wide[axis]}"  # by the dim's name
         text = form.format(inner, place) if form.count("{}") > 1 else form.format(inner + place)
         return text if not shape or self.chance(0.8) else f"({text} + {self.leaf(shape)})"
-
-    def labelled(self, text: str) -> bool:
-        return text.isidentifier()
 
     def along(self, shape: Shape, depth: int) -> str:
         axis = self.random.randrange(len(shape))
@@ -180,7 +179,8 @@ class Maker:
         """A product of matrices, sometimes as an einsum."""
         k = self.one(["H", "N", "4", "M"])
         if len(shape) == 1:
-            left, right = (*shape, k), (k,)
+            left: Shape = (*shape, k)
+            right: Shape = (k,)
             if self.chance(0.4):
                 left, right = (k,), (k, *shape)
             text = f"(({self.expr(left, depth)}) @ ({self.expr(right, depth)}))"
@@ -274,9 +274,11 @@ class Maker:
         self.add("x", ("N", "H"))
         self.add("y", ("M",))
         self.add("u", ("N", "M"))
+        self.declared += ["x", "y", "u"]
         shapes = [(), ("H",)] + [self.one(SHAPES) for _ in range(self.random.randrange(2, 5))]
         for shape in shapes:
             name = self.add(self.fresh("w"), shape)
+            self.declared.append(name)
             self.lines.append(
                 f"param {name}: [{', '.join(shape)}]" if shape else f"param {name} = 0.4"
             )

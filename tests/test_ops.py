@@ -435,7 +435,8 @@ def test_float32_stays_float32(name: str, level: int) -> None:
 def views(x: np.ndarray) -> dict[str, np.ndarray]:
     """The same values laid out in other ways."""
     spread = np.zeros((*(2 * n for n in x.shape), 2), x.dtype)
-    every_other = spread[(*(slice(None, None, 2) for _ in x.shape), ..., 1)]
+    index: Any = (*(slice(None, None, 2) for _ in x.shape), ..., 1)
+    every_other = spread[index]
     every_other[...] = x
     backwards = np.flip(np.flip(x).copy())
     fortran = np.asfortranarray(x) if x.ndim else x.copy()

@@ -67,7 +67,8 @@ def everything(m: Any, params: dict[str, Any], inputs: dict[str, Any]) -> dict[s
     names = m.forward.__code__.co_varnames[: m.forward.__code__.co_argcount]
     found = m.forward(params, **{k: v for k, v in inputs.items() if k in names})
     outputs: dict[str, Any] = found if isinstance(found, dict) else dict(zip(m.OUTPUTS, [found]))
-    return {f"output {k}": v for k, v in outputs.items()} | {"cost": np.asarray(cost)} | grads
+    slopes: dict[str, Any] = grads
+    return {f"output {k}": v for k, v in outputs.items()} | {"cost": np.asarray(cost)} | slopes
 
 
 def test_differences_mostly_settled() -> None:

@@ -75,6 +75,7 @@ MESSAGES: dict[str, str] = {
     "BP223": "an axis is named twice",
     "BP224": "the cost is one number, this has the shape {shape}",
     "BP225": "the size of `{name}` cannot be found: it is in no shape of an input or param",
+    "BP226": "an array has at most {limit} axes, as in NumPy, not {rank}",
     # Calls
     "BP301": "unknown function `{name}`",
     "BP302": "`{name}` is part of the language, but this version of bpc cannot compile it",

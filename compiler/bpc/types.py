@@ -278,11 +278,17 @@ def _make(terms: Mapping[Monomial, Fraction]) -> Size:
 
 
 def _parts(monomial: Monomial) -> int:
-    """The factors of a term, counted with those inside its atoms."""
+    """The factors of a term with those inside its atoms, about as many as its text has.
+
+    A sum that divides counts four times: over a common denominator its text stands in the
+    numerators too.
+    """
     count = 1
     for atom, power in monomial:
-        inside = 1 if isinstance(atom, str) else 1 + sum(_parts(m) for m, _ in atom.inner.terms)
-        count += abs(power) * inside
+        inside = 1
+        if not isinstance(atom, str):
+            inside += sum(_parts(m) for m, _ in atom.inner.terms)
+        count += abs(power) * inside * (4 if isinstance(atom, Reciprocal) else 1)
     return count
 
 

@@ -87,20 +87,25 @@ class Context:
         try:
             if self.depth > DEPTH:
                 self.fail(node.span, "BP404", limit=DEPTH)
-            return RULES[type(node)](self, node)
+            return self.apply(RULES[type(node)], node)
+        finally:
+            self.depth -= 1
+
+    def apply(self, rule: Callable[..., Any], node: Any) -> Any:
+        """What a rule makes of a node; a problem that has no place gets the node's."""
+        try:
+            return rule(self, node)
         except Problem as problem:
             self.give_up(problem, node.span)
         except SizeTooLarge:
             self.fail(node.span, "BP403")
-        finally:
-            self.depth -= 1
 
     def execute(self, statements: tuple[Any, ...]) -> Any:
         """Run statements up to a `return`; its value. Each failure costs its statement alone."""
         for statement in statements:
             try:
                 self.step(statement.span)
-                value = RULES[type(statement)](self, statement)
+                value = self.apply(RULES[type(statement)], statement)
             except Failed:
                 if self.calls or self.exhausted:
                     raise

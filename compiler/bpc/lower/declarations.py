@@ -12,7 +12,7 @@ from bpc.ir import Argument, Initialiser, Var
 from bpc.lower.arguments import bind
 from bpc.lower.context import Context, Failed, SettingError, rule
 from bpc.lower.naming import define, key_of
-from bpc.lower.roles import axis_of, checked_size
+from bpc.lower.roles import axis_of, check_rank, checked_size
 from bpc.lower.scope import Key, spelling, text
 from bpc.lower.values import DimValue, describe, is_integer
 from bpc.ops import Expr
@@ -37,7 +37,7 @@ def _each(what: str) -> Callable[[Callable[[Context, Any], None]], Callable[[Con
             only_in_file(c, node, what)
             for item in node.items:
                 try:
-                    declare(c, item)
+                    c.apply(declare, item)
                 except Failed:
                     if c.exhausted:
                         raise
@@ -136,6 +136,7 @@ def _declared(c: Context, item: syntax.Declarator) -> tuple[Key, Type, float | i
     key = key_of(c, item.target)
     type = Type("real")
     if item.type is not None:
+        check_rank(c, len(item.type.shape), item.type.span)
         type = Type(item.type.kind, tuple([axis_of(c, entry) for entry in item.type.shape]))
         type.count  # noqa: B018  a shape whose size is too large is refused here
     if item.value is None:

@@ -14,6 +14,7 @@ from bpc.source import Span
 from bpc.types import Axis, Size, Type, show, size
 
 LARGEST = 2**63 - 1
+MOST_AXES = 64
 
 
 def value(c: Context, name: str, node: Any, first: Expr | None) -> Expr:
@@ -95,11 +96,18 @@ def shape(c: Context, name: str, node: Any, first: Expr | None) -> tuple[Axis | 
         return (_axis(c, found, node.span, rest),)
     spans = [item.span for item in node.items] if isinstance(node, syntax.Tuple) else []
     spans = spans or [node.span] * len(found)
+    check_rank(c, len(found), node.span)
     axes = tuple([_axis(c, item, span, rest) for item, span in zip(found, spans)])
     if axes.count(None) > 1:
         last = max(i for i, a in enumerate(axes) if a is None)
         c.fail(spans[last], "BP402", "one axis may be -1, the rest", what="a second `-1`")
     return axes
+
+
+def check_rank(c: Context, rank: int, span: Span) -> None:
+    """Refuse a shape that NumPy cannot have."""
+    if rank > MOST_AXES:
+        c.fail(span, "BP226", limit=MOST_AXES, rank=rank)
 
 
 def axis_of(c: Context, node: Any) -> Axis:

@@ -10,6 +10,7 @@ from bpc.lower.context import Context, rule
 from bpc.lower.declarations import only_in_file
 from bpc.lower.expressions import operand
 from bpc.lower.naming import define, key_of
+from bpc.lower.roles import check_rank
 from bpc.lower.scope import Key, spelling, text
 from bpc.lower.values import Function, is_integer
 from bpc.ops import Expr
@@ -51,6 +52,8 @@ def _assign(c: Context, node: syntax.Assign) -> None:
 
 def _store(c: Context, key: Key, value: Any, span: Span, node: syntax.Node, mark: int) -> Any:
     c.m.span = node.span
+    if isinstance(value, Expr):
+        check_rank(c, value.type.rank, node.span)
     scope = c.scope.home(key)
     define(c, scope, key, value, span)
     scope.values[key] = value = named(c, value, key, mark)

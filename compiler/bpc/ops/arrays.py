@@ -285,8 +285,13 @@ def _flip(m: Builder, x: Value, axis: Axis) -> Expr:
 array("flip", "Reversed along an axis.", call=_flip, cases=((((3, 4),), {"axis": 0}),))
 
 
+MOST_PIECES = 1000  # parts that an array can be split into: each is a value of its own
+
+
 def _split(m: Builder, x: Value, parts: Integer, axis: Axis) -> tuple[Expr, ...]:
     n = x.shape[axis].size
+    if parts > MOST_PIECES:
+        raise Problem("BP205", f"at most {MOST_PIECES} parts", size=x.shape[axis], parts=parts)
     each = n / size(parts) if parts > 0 else None
     if each is None or (each.constant is not None and each.value is None):
         raise Problem("BP205", size=x.shape[axis], parts=parts)

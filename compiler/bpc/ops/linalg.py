@@ -165,6 +165,9 @@ array(
 # einsum: attrs hold the letters of each operand and of the result
 
 
+MOST_OPERANDS = 32
+
+
 def _einsum(m: Builder, spec: Text, *xs: Value) -> Expr:
     def bad(why: str) -> Problem:
         return Problem("BP210", spec=spec, why=why)
@@ -175,6 +178,8 @@ def _einsum(m: Builder, spec: Text, *xs: Value) -> Expr:
         raise bad("only letters, commas and one `->` may stand in it")
     left, arrow, right = text.partition("->")
     operands = tuple(left.split(","))
+    if len(xs) > MOST_OPERANDS:
+        raise bad(f"it takes at most {MOST_OPERANDS} operands")
     if len(operands) != len(xs):
         raise bad(f"it names {len(operands)} operands, {len(xs)} are given")
     sizes: dict[str, Axis] = {}

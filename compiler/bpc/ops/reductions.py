@@ -121,8 +121,15 @@ def _extremum(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) ->
     return (ties * (share / m.elementwise("maximum", count, 1)),)
 
 
+MOST_CHOICES = 16  # arguments of max and min: they nest in the generated code
+
+
 def _choice(name: str, binary: str) -> Callable[..., Any]:
     def call(m: Builder, *xs: Value, axis: Axes = None, keep: Flag = False) -> Expr:
+        if len(xs) > MOST_CHOICES:
+            takes = f"at most {MOST_CHOICES} arrays"
+            help = f"join them: `{name}(stack(a, b, c), axis=0)`"
+            raise Problem("BP306", help, name=name, takes=takes, given=len(xs))
         if len(xs) > 1:
             return m.elementwise(binary, *xs)
         x = m.real(xs[0]) if xs[0].type.kind == "bool" else xs[0]

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "compiler" / "bpc"
 LAYERS = {
-    "version": 0, "source": 0,
+    "version": 0, "source": 0, "sizes": 0,
     "diagnostics": 1, "types": 1, "syntax": 1,
     "ir": 2,
     "ops": 3,

@@ -653,3 +653,64 @@ def test_scalars_of_any_type(name: str, kind: str) -> None:
             assert grads[v] == pytest.approx(slopes[v], rel=1e-13)
             if kind != "python":
                 assert grads[v].dtype == float and grads[v].shape == ()
+
+
+# Programs that went wrong once
+
+
+MENDED = {
+    "reductions of a number": ("param x: [2]\ncost J = norm(-3) * sum(x) + std(2) + prod(4)", 10.0),
+    "two gradients that are one number": ("param x: [2], a, b\ncost J = a + b + sum(x)", 4.0),
+    "a size with a sum below": ("dim N\nparam x: [N]\ncost J = sum(x) / (1 + (N / (N + 1))^2)", 18 / 13),
+    "infinite padding": ("param x: [2]\ncost J = min(pad(x, 1, value=inf))", 1.0),
+    "an identity matrix": ("param x: [2]\ncost J = sum(eye(2) @ x)", 2.0),
+    "a matrix product in a branch": (
+        "param x: [2]\ncost J = where(sum(x) > 0, sum(exp(where(x > 0, x @ ones(2, 2), 0)) - 1), 0)",
+        2 * math.expm1(2),
+    ),
+    "an index that leaves nothing": ("param x: [2]\ncost J = x[0] + reshape(x[1:], [1])[0]", 2.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", MENDED)
+def test_mended(name: str, level: int) -> None:
+    text, expected = MENDED[name]
+    m = bpc.load(text, level=level, verify_ir=True)
+    for dtype in (np.float64, np.float32):
+        params = {k: np.ones(2 if "[" in v else (), dtype) for k, v in m.PARAMS.items()}
+        cost, grads = m.value_and_grad(params)
+        assert cost == pytest.approx(expected, rel=1e-6)
+        own(list(grads.items()), list(params.items()), name)
+        assert {g.dtype for g in grads.values()} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dim N\nparam x: [N]\na, b = split(x, 2, axis=0)\ncost J = sum(a * b)",
+         r"the axis of size N has no parts of N/2 \(<text>:3\)"),
+        ("dim N\nparam x: [N]\ncost J = sum(reshape(x, [2, -1]))",
+         r"\[N\] does not fit the shape \[2, N/2\] \(<text>:3\)"),
+    ],
+)  # fmt: skip
+def test_sizes_that_do_not_divide(text: str, message: str) -> None:
+    m = bpc.load(text)
+    m.value_and_grad({"x": np.ones(4)})
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        m.value_and_grad({"x": np.ones(5)})
+
+
+@pytest.mark.parametrize(
+    ("expression", "code"),
+    [
+        ("kl_div(s, s)", "BP206"), ("cosine_similarity(s, s)", "BP206"), ("softmax(s)", "BP221"),
+        ("sum(reshape(x, [0, -1]))", "BP203"), ('einsum("i,é->", x, x)', "BP210"),
+        ("sum(max(x, s, keep=true))", "BP309"), ("cumsum(x)", "BP307"), ("dot(x, s)", "BP209"),
+        ("diag(s)", "BP208"), ("sum(concat(x, s))", "BP201"), ("any(x)", "BP214"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_diagnosed(expression: str, code: str) -> None:
+    with pytest.raises(bpc.BpcError) as error:
+        bpc.load(f"param x: [2], s\ncost J = {expression}")
+    assert [d.code for d in error.value.diagnostics] == [code]

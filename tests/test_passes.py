@@ -1,4 +1,4 @@
-"""Each pass on small programs: the IR before and after, and that a second run changes nothing."""
+"""Each pass on small programs: the IR before and after, and that they settle."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from bpc.passes import cse, dce, guard, name, propagate, simplify, stabilise
 from bpc.printer import print_function
 from bpc.reverse import gradient
 from bpc.source import Source, Span
-from bpc.verify import verify
+from bpc.verify import InvalidIR, verify
 
 CASES = sorted((Path(__file__).parent / "passes").glob("*.bp"))
 PASSES = {
@@ -74,7 +74,7 @@ def test_every_pass_has_a_case():
 def test_verify_finds_a_broken_function():
     function, _ = before(CASES[0])
     missing = type(function)(function.name, (), function.body, function.results, function.labels)
-    with pytest.raises(Exception, match="is not defined"):
+    with pytest.raises(InvalidIR, match="is not defined"):
         verify(missing, "test")
     first = function.body[0]
     wrong = Var(first.out.name, first.out.type.with_kind("bool"))
@@ -82,5 +82,5 @@ def test_verify_finds_a_broken_function():
         type(first)(first.op, first.args, (wrong,), first.span, first.attrs),
         *function.body[1:],
     )
-    with pytest.raises(Exception, match="should be"):
+    with pytest.raises(InvalidIR, match="should be"):
         verify(type(function)(function.name, function.params, body, (), ()), "test")

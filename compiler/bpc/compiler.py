@@ -45,7 +45,7 @@ def compile_source(
     Raises BpcError with all diagnostics, UsageError.
     """
     source = Source(name, text.removeprefix("\ufeff"))
-    targets = tuple(wrt)
+    targets = tuple(dict.fromkeys(wrt))
     with _no_collection():
         program = front(source, settings or {}, limit)
         program = differentiate(program, source, targets, level, verify_ir)

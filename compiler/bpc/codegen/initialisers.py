@@ -27,13 +27,15 @@ def _init(w: Writer) -> list[str]:
     if drawn:
         lines.append("    rng = np.random.default_rng(seed)")
     entries = [(f'"{a.key}"', _fill(w, a)) for a in w.program.params]
-    head = "return"
+    accepted = "(np.float32, np.float64)"
+    lines.append(f"    if np.dtype(dtype) not in {accepted}:")
+    lines.append('        raise TypeError(f"dtype is {dtype}, expected float32 or float64")')
     if w.scalars:
         lines += layout.dictionary(4, "params =", entries)
         lines.append("    if np.dtype(dtype) == np.float64:")
         lines.append("        return params")
         return [*lines, "    return {name: np.array(v, dtype) for name, v in params.items()}"]
-    return [*lines, *layout.dictionary(4, head, entries)]
+    return [*lines, *layout.dictionary(4, "return", entries)]
 
 
 CONSTANT = ("zeros", "ones", "constant", "identity")
@@ -92,7 +94,11 @@ def _ravel(w: Writer) -> list[str]:
     lines = ["def ravel(params):", '    """All parameters as one float64 vector."""']
     if not w.program.params:
         return [*lines, "    return np.zeros(0)"]
-    body = "    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)"
+    values = "_values(params)"
+    if not w.scalars:
+        lines.append("    values, _ = _bind(params, {})")
+        values = "values"
+    body = f"    return np.concatenate([np.ravel(v) for v in {values}], dtype=float)"
     return [*lines, body]
 
 
@@ -102,8 +108,7 @@ def _unravel(w: Writer) -> list[str]:
     lines = layout.signature(0, "unravel", ["vector", *extra], modern=True)
     lines.append('    """Params from a vector as `ravel` gives it."""')
     if w.scalars:
-        lines.append("    return dict(zip(PARAMS, _split(vector, [()] * len(PARAMS))))")
-        lines[-1] = "    values = np.asarray(vector, float)"
+        lines.append("    values = np.asarray(vector, float)")
         lines.append("    if values.shape != (len(PARAMS),):")
         lines.append(
             '        raise ValueError(f"vector has shape {values.shape}, expected ({len(PARAMS)},)")'

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bpc.ir import Atom, Equation, Function, Literal, Var, live
+from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
 from bpc.types import ONE, Shape
 
@@ -25,18 +25,21 @@ def loosen(function: Function, scalars: bool) -> Function:
     made: dict[Var, Equation] = {}
     body: list[Equation] = []
     numbers: set[Var] = set()
-    for equation in function.body:
+    for explicit in function.body:
+        equation = _picked(explicit, made)
+        spelling = OPS[equation.op].numpy
         if _of_numbers(equation, numbers):
             made[equation.out] = equation
             body.append(_with_dtype(equation, numbers, body))
             continue
         args = _loose(equation, made) if OPS[equation.op].elementwise else equation.args
         if not OPS[equation.op].elementwise:
-            args = tuple(_filled(a, equation, body) for a in args)
+            array = not OPS[equation.op].moves and equation.op not in ("full", "copy")
+            args = tuple(_filled(a, equation, body, array, numbers) for a in args)
         elif equation.out.type.shape and _joint(args) != equation.out.type.shape:
             args = _restore(equation, args, body)
-        if str(OPS[equation.op].numpy)[0] == "_":
-            args = tuple(_typed(a, equation, body) for a in args)
+        elif isinstance(spelling, str) and spelling[0] == "_":
+            args = tuple(_filled(a, equation, body, True, numbers) for a in args)
         equation = Equation(
             equation.op, args, equation.outs, equation.span, equation.attrs, equation.adjoint
         )
@@ -47,11 +50,38 @@ def loosen(function: Function, scalars: bool) -> Function:
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 
-def _typed(atom: Atom, equation: Equation, body: list[Equation]) -> Atom:
-    """A number with the call's dtype: a helper takes it for an array."""
-    if isinstance(atom, Literal) and atom.type.kind == "real":
-        return _fill(Literal(atom.value, atom.type.with_shape(())), equation, body)
-    return atom
+def _picked(equation: Equation, made: dict[Var, Equation]) -> Equation:
+    """`x[0]` for a slice that is reshaped, and its adjoint."""
+    e, arg = equation, equation.args[0] if equation.args else None
+    inner = made.get(arg) if isinstance(arg, Var) and not arg.named else None
+    if inner is None or (e.op, inner.op) not in (("reshape", "slice"), ("unslice", "reshape")):
+        return e
+    items = dict((inner if e.op == "reshape" else e).attrs)["items"]
+    whole, left = (arg, e.out) if e.op == "reshape" else (arg, inner.args[0])
+    assert isinstance(whole, Var)
+    dropped = _dropped(whole.type.shape, left.type.shape)
+    if not dropped or any(items[i][1].value != 1 for i in dropped):
+        return e
+    attrs: Attrs = (("items", items), ("dropped", dropped))
+    if e.op == "reshape":
+        return Equation("pick", inner.args, e.outs, e.span, attrs, e.adjoint)
+    attrs = (("shape", e.out.type.shape), *attrs)
+    return Equation("unpick", inner.args, e.outs, e.span, attrs, e.adjoint)
+
+
+def _dropped(whole: Shape, left: Shape) -> tuple[int, ...]:
+    """The axes of size 1 without which one shape is the other; none if there is no such choice."""
+    dropped, rest = [], list(left)
+    for i, axis in enumerate(whole):
+        if rest and axis == rest[0] and len(whole) - i <= len(rest):
+            rest.pop(0)
+        elif axis == ONE:
+            dropped.append(i)
+        elif rest and axis == rest[0]:
+            rest.pop(0)
+        else:
+            return ()
+    return () if rest else tuple(dropped)
 
 
 def _between_numbers(equation: Equation, numbers: set[Var], body: list[Equation]) -> Equation:
@@ -138,14 +168,21 @@ def _restore(equation: Equation, args: tuple[Atom, ...], body: list[Equation]) -
     for i, (old, new) in enumerate(zip(equation.args, args)):
         if old is not new:
             return (*args[:i], old, *args[i + 1 :])
-    return (_filled(args[0], equation, body), *args[1:])
+    return (_filled(args[0], equation, body, False, set()), *args[1:])
 
 
-def _filled(atom: Atom, equation: Equation, body: list[Equation]) -> Atom:
-    """An array in place of a literal that stands for one."""
-    if isinstance(atom, Var) or not atom.type.shape:
-        return atom
-    return _fill(atom, equation, body)
+def _filled(
+    atom: Atom, equation: Equation, body: list[Equation], array: bool, numbers: set[Var]
+) -> Atom:
+    """An array in place of a literal that stands for one, or of any number where `array` says so."""
+    if isinstance(atom, Literal):
+        return _fill(atom, equation, body) if atom.type.shape or array else atom
+    if array and atom in numbers:
+        out = Var(atom.name, atom.type)
+        attrs = (("shape", ()),)
+        body.append(Equation("full", (atom,), (out,), equation.span, attrs, equation.adjoint))
+        return out
+    return atom
 
 
 def _fill(atom: Literal, equation: Equation, body: list[Equation]) -> Var:

@@ -213,17 +213,32 @@ class Speller:
             items.pop()
         return e.subscript(x.code, ", ".join(items))
 
-    def slice(self, x: Term, items: Sequence[Item]) -> Code:
-        """`x[1:, ::-2]`."""
-        return e.subscript(x.code, ", ".join(self._slices(x.type.shape, items)))
+    def slice(self, x: Term, items: Sequence[Item], dropped: Sequence[int] = ()) -> Code:
+        """`x[1:, ::-2]`; `x[0]` where an axis is dropped."""
+        return e.subscript(x.code, ", ".join(self._slices(x.type.shape, items, dropped)))
 
-    def index(self, shape: Sequence[Axis], items: Sequence[Item]) -> Code:
+    def index(
+        self, shape: Sequence[Axis], items: Sequence[Item], dropped: Sequence[int] = ()
+    ) -> Code:
         """The same index as a value."""
-        return e.name(f"np.s_[{', '.join(self._slices(shape, items))}]")
+        texts = self._slices(shape, items, dropped)
+        if len(texts) == len(dropped) == 1:
+            return e.name(texts[0])
+        return e.name(f"np.s_[{', '.join(texts)}]")
 
-    def _slices(self, shape: Sequence[Axis], items: Sequence[Item]) -> list[str]:
+    def _slices(
+        self, shape: Sequence[Axis], items: Sequence[Item], dropped: Sequence[int]
+    ) -> list[str]:
         texts = []
-        for axis, (start, count, step) in zip(shape, items):
+        for i, (axis, (start, count, step)) in enumerate(zip(shape, items)):
+            if i in dropped:
+                back = (start - axis.size).value
+                texts.append(
+                    str(back)
+                    if back is not None and back < 0 and axis.size.value is None
+                    else self.size(start).text
+                )
+                continue
             by = size(abs(step))
             end = start + (count - size(1)) * size(step)  # the last entry that is taken
             first = last = None

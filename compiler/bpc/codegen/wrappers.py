@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bpc.codegen import expression, layout
 from bpc.codegen.context import Writer, bare, described, plain
-from bpc.ir import Argument, Function
+from bpc.ir import Argument, Equation, Function, Literal
 from bpc.ops import OPS
 from bpc.types import Size, size
 
@@ -212,6 +212,7 @@ def _requirements(w: Writer, function: Function) -> list[str]:
     lines: list[str] = []
     seen: set[tuple[Size, str]] = set()
     for equation in function.body:
+        lines += _divisor(w, equation, lines)
         requires = OPS[equation.op].requires
         if requires is None:
             continue
@@ -228,3 +229,15 @@ def _requirements(w: Writer, function: Function) -> list[str]:
             message = f'"{what} ({w.comment(equation.span)})"'
             lines += layout.call_statement(4, None, "_require", [f"{text} >= {-int(low)}", message])
     return lines
+
+
+def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:
+    """The check that a size which is divided by is not 0: Python's numbers would raise."""
+    below = equation.args[1] if equation.op == "div" else None
+    if not isinstance(below, Literal) or not isinstance(below.value, Size):
+        return []
+    text = below.value.format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
+    message = f'"division by a size that is 0 ({w.comment(equation.span)})"'
+    lines = layout.call_statement(4, None, "_require", [f"{text} != 0", message])
+    start = lines[0].partition('"division')[0]
+    return [] if any(line.startswith(start) for line in before) else lines

@@ -19,7 +19,7 @@ from bpc.types import SizeTooLarge
 RULES: dict[type[Any], Callable[..., Any]] = {}
 DEPTH = 400  # how deep expressions may nest, with the functions that are inlined in them
 LIMIT = 100_000  # how many steps all `def` and `for` may expand to
-MORE = "the option `limit` of `compile_source` allows more"
+MORE = "`--limit` (from Python: `limit=`) allows more"
 SUGGESTIONS = 100  # how many errors are worth a search for similar names
 
 

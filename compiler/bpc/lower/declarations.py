@@ -105,6 +105,8 @@ def _const(c: Context, item: syntax.Declarator) -> None:
 @_each("input")
 def _input(c: Context, item: syntax.Declarator) -> None:
     key, type, sample = _declared(c, item)
+    if item.value is not None and type.shape:
+        c.fail(item.value.span, "BP122", name=text(key), shape=show(type.shape))
     var = Var(spelling(key), type, named=True)
     define(c, c.scope.outside, key, Expr(c.m, var), item.target.span)
     c.inputs.append(Argument(spelling(key), var, item.target.span, sample=sample))
@@ -170,6 +172,17 @@ def _initialiser(c: Context, node: Any, type: Type) -> Initialiser:
             values = {"name": name, "what": "a number", "found": describe(value)}
             c.fail(given[wanted].span, "BP311", **values)
         numbers.append(float(value))
+    if name == "normal" and numbers[0] < 0:
+        c.fail(
+            node.span,
+            "BP311",
+            name=name,
+            what="a deviation of 0 or more",
+            found=f"`{numbers[0]:g}`",
+        )
+    if name == "uniform" and numbers[0] > numbers[1]:
+        found = f"`{numbers[0]:g}` and `{numbers[1]:g}`"
+        c.fail(node.span, "BP311", name=name, what="the lower bound first", found=found)
     square = type.rank == 2 and type.shape[0] == type.shape[1]
     rank = RANKS.get(name, 1)
     if type.rank < rank or (name == "identity" and not square):

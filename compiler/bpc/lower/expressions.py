@@ -10,7 +10,7 @@ from bpc.diagnostics import Problem, clip
 from bpc.lower import static
 from bpc.lower.context import Context, rule
 from bpc.lower.index import subscript
-from bpc.lower.naming import superscript, unknown, use
+from bpc.lower.naming import NO_EXPRESSION, superscript, unknown, use
 from bpc.lower.values import Builtin, describe, describe_kind, is_number
 from bpc.ops import OPS, Expr
 from bpc.types import show
@@ -66,7 +66,9 @@ def _index(c: Context, node: syntax.Index) -> Any:
 
 
 def _entry(c: Context, node: syntax.Index, value: tuple[Any, ...]) -> Any:
-    i = c.evaluate(node.items[0]) if len(node.items) == 1 else None
+    item = node.items[0]
+    plain = len(node.items) == 1 and not isinstance(item, NO_EXPRESSION)
+    i = c.evaluate(item) if plain else None
     if not isinstance(i, int) or isinstance(i, bool) or not -len(value) <= i < len(value):
         return c.fail(node.span, "BP106", length=len(value))
     return value[i]

@@ -12,6 +12,7 @@ from bpc.lower.values import is_integer
 from bpc.source import Span
 
 MOST_SHOWN = 4
+NO_EXPRESSION = (syntax.Slice, syntax.New, syntax.Ellipsis_)  # what only an array's index can be
 #: what people write who think of Python
 FOREIGN = dict.fromkeys(("np", "numpy", "math", "torch"), "functions need no module: `exp(x)`")
 FOREIGN |= {"T": "`x.T` is x transposed", "range": "`for l in 1..3` counts from 1 to 3"}
@@ -19,7 +20,7 @@ FOREIGN |= {"T": "`x.T` is x transposed", "range": "`for l in 1..3` counts from 
 
 def superscript(c: Context, base: str, node: Any) -> Key:
     """The key of `base[node]`, where node must be an integer known at compile time."""
-    value = c.evaluate(node)
+    value: Any = None if isinstance(node, NO_EXPRESSION) else c.evaluate(node)
     if not is_integer(value) or value < 0:
         c.fail(node.span, "BP103", name=base)
     return base, value

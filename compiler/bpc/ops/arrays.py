@@ -257,6 +257,23 @@ internal(
     requires=_slice_requires,
 )
 internal(
+    "pick",
+    "A slice without the axes of which it takes one entry; made by codegen alone.",
+    infer=lambda t, items, dropped: (
+        t.with_shape(a for i, a in enumerate(_sliced(t, items)[0].shape) if i not in dropped),
+    ),
+    numpy=lambda c, x, items, dropped: c.slice(x, items, dropped),
+    view=True,
+)
+internal(
+    "unpick",
+    "Zeros of a shape with the value in place of a pick; made by codegen alone.",
+    infer=lambda t, shape, items, dropped: (t.with_shape(shape),),
+    numpy=lambda c, x, shape, items, dropped: c.call(
+        "_unslice", x, c.shape(shape), c.index(shape, items, dropped)
+    ),
+)
+internal(
     "unslice",
     "Zeros of a shape with the value in place of a slice.",
     infer=lambda t, shape, items: (t.with_shape(shape),),

@@ -13,10 +13,6 @@ DERIVED: dict[str, tuple[Callable[..., Any], ...]] = {
     "cos": (lambda m, x, o: -m.sin(x),),
     "tan": (lambda m, x, o: 1.0 + o**2,),
     "atan": (lambda m, x, o: 1 / (1.0 + x**2),),
-    "atan2": (
-        lambda m, x, y, o: y / (x**2 + y**2),
-        lambda m, x, y, o: -x / (x**2 + y**2),
-    ),
     "sinh": (lambda m, x, o: m.cosh(x),),
     "cosh": (lambda m, x, o: m.sinh(x),),
     "tanh": (lambda m, x, o: 1.0 - o**2,),

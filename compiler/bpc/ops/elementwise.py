@@ -179,6 +179,10 @@ elementwise("atan", "atan(x)", "Inverse tangent.", numpy="np.arctan", scalar="ma
 elementwise(
     "atan2", "atan2(x, y)", "Angle of the point (y, x).", numpy="np.arctan2",
     scalar="math.atan2", domain=(POSITIVE, POSITIVE), safe=(None, 1.0),
+    partials=(
+        lambda m, x, y, o: y / m.hypot(x, y) / m.hypot(x, y),
+        lambda m, x, y, o: -x / m.hypot(x, y) / m.hypot(x, y),
+    ),
 )  # fmt: skip
 elementwise("sinh", "sinh(x)", "Hyperbolic sine.", numpy="np.sinh", scalar="_sinh", safe=(0.0,))
 elementwise("cosh", "cosh(x)", "Hyperbolic cosine.", numpy="np.cosh", scalar="_cosh", safe=(0.0,))

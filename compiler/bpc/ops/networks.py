@@ -155,7 +155,7 @@ def _hinge(m: Builder, score: Value, sign: Value) -> Expr:
 
 def _kl_div(m: Builder, p: Value, q: Value) -> Expr:
     _rows("kl_div", p, q)
-    terms = m.xlogy(p, p / q)
+    terms = m.xlogy(p, p) - m.xlogy(p, q)
     return m.emit("sum", terms, axes=(terms.type.rank - 1,), keep=False)
 
 

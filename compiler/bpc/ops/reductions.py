@@ -51,9 +51,11 @@ def _call(name: str, kind: str | None = "real") -> Callable[..., Any]:
         elif kind == "bool" and x.type.kind != "bool":
             help = "compare it with something, as in `x > 0`"
             raise Problem("BP214", help, name=name, kind=x.type.kind)
-        if not x.type.rank and name in ("sum", "mean", "max", "min", "logsumexp"):
-            return x
-        return m.emit(name, x, axes=axis, keep=keep)
+        if x.type.rank:
+            return m.emit(name, x, axes=axis, keep=keep)
+        if name == "norm":
+            return m.abs(x)
+        return x if name not in ("var", "std") else m.fill(0, x)
 
     return call
 
@@ -131,6 +133,9 @@ def _choice(name: str, binary: str) -> Callable[..., Any]:
             help = f"join them: `{name}(stack(a, b, c), axis=0)`"
             raise Problem("BP306", help, name=name, takes=takes, given=len(xs))
         if len(xs) > 1:
+            if keep or axis != tuple(range(xs[0].type.rank)):
+                help = f"of several arrays `{name}` is elementwise"
+                raise Problem("BP309", help, name=name, argument="keep" if keep else "axis")
             return m.elementwise(binary, *xs)
         x = m.real(xs[0]) if xs[0].type.kind == "bool" else xs[0]
         return m.emit(name, x, axes=axis, keep=keep) if x.type.rank else x

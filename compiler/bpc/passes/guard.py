@@ -36,11 +36,9 @@ def _safe(equation: Equation) -> tuple[float | None, ...]:
     values = op.safe
     if equation.op == "pow" and isinstance(equation.args[1], Literal):
         exponent = equation.args[1].value
-        if isinstance(exponent, float) and exponent >= 1 and exponent.is_integer():
+        if exponent in (1.0, 2.0):
             return ()
-    kept = [
-        v if isinstance(a, Var) or a.type.shape else None for a, v in zip(equation.args, values)
-    ]
+    kept = [v if isinstance(a, Var) else None for a, v in zip(equation.args, values)]
     return tuple(kept) if any(v is not None for v in kept) else ()
 
 
@@ -137,7 +135,7 @@ class _Guard:
                 if safe is not None:
                     condition = m.broadcast_to(needed[var], args[i].type.shape)
                     self.note()
-                    if not self.guarded(args[i], condition.atom):
+                    if not self.guarded(args[i], condition.atom, safe):
                         args[i] = m.select(condition, Expr(m, args[i]), safe).atom
                         fresh = True
             out = Var(var.name, var.type, var.named)
@@ -146,12 +144,14 @@ class _Guard:
         self.note()
         return copies, fresh
 
-    def guarded(self, arg: Atom, condition: Atom) -> bool:
+    def guarded(self, arg: Atom, condition: Atom, safe: float) -> bool:
         """Whether an argument is already exchanged under a condition that computes the same."""
         if isinstance(arg, Literal) or arg not in self.index:
             return False
         select = self.m.body[self.index[arg]]
-        return select.op == "select" and self.same(select.args[0], condition)
+        other = select.args[-1]
+        exchanged = isinstance(other, Literal) and other.value == safe
+        return select.op == "select" and exchanged and self.same(select.args[0], condition)
 
     def same(self, a: Atom, b: Atom) -> bool:
         """Whether two conditions are the same expression of the same variables."""

@@ -17,6 +17,8 @@ class View:
     def __init__(self, m: Builder) -> None:
         self.m, self.through_names = m, False
         self.defined: dict[Var, Equation] = {}
+        #: for variables that are exponentials: of what (see stabilise)
+        self.logs: dict[Var, Expr | None] = {}
 
     def definition(self, atom: Atom, op: str) -> Equation | None:
         """The equation behind an atom, if it is of this operator and has no name of the source."""

@@ -19,6 +19,7 @@ from bpc.passes.rewrite import View, number, rewrite
 from bpc.types import Size
 
 Found = Expr | Atom | None
+MODEST = (1e-9, 1e9)  # factors that may be moved about: no overflow comes of them
 
 
 def simplify(function: Function) -> Function:
@@ -86,7 +87,7 @@ def _factor(view: View, atom: Atom) -> tuple[float, Atom | None]:
     product = view.definition(atom, "mul")
     if product is not None:
         value = number(product.args[0])
-        if value is not None:
+        if value is not None and MODEST[0] <= abs(value) <= MODEST[1]:
             return float(value), product.args[1]
     negative = view.arg(atom, "neg")
     if negative is not None:
@@ -117,7 +118,7 @@ def _mul(view: View, e: Equation) -> Found:
 
 
 def _scaled(view: View, factor: float, rest: Expr) -> Expr | None:
-    if not math.isfinite(factor):
+    if not MODEST[0] <= abs(factor) <= MODEST[1]:
         return None
     if factor == 1.0:
         return rest
@@ -233,7 +234,8 @@ def _reduce(view: View, e: Equation) -> Found:
     attrs = dict(e.attrs)
     if not attrs["axes"]:
         return e.args[0]
-    if e.op == "sum" and not attrs["keep"] and len(attrs["axes"]) == e.args[0].type.rank:
+    whole = not attrs["keep"] and len(attrs["axes"]) == e.args[0].type.rank
+    if e.op == "sum" and whole and e.out.type.kind == "real":
         inner = view.arg(e.args[0], "broadcast")
         if inner is not None and not inner.type.rank:
             return view.expr(inner) * view.m.real(e.args[0].type.count)

@@ -19,6 +19,7 @@ from bpc.ops import Expr
 from bpc.passes.rewrite import View, number, rewrite
 
 Found = Expr | Atom | None
+DEEPEST = 100  # sums of exponentials are followed so far
 
 
 def stabilise(function: Function, all_names: bool = False) -> Function:
@@ -32,24 +33,26 @@ def stabilise(function: Function, all_names: bool = False) -> Function:
     return rewrite(function, rule)
 
 
-def _as_log(view: View, atom: Atom) -> Expr | None:
+def _as_log(view: View, atom: Atom, depth: int = 0) -> Expr | None:
     """The u for which an atom is exp(u), through sums and products of exponentials."""
     value = number(atom)
     if value is not None:
         return view.expr(Literal(math.log(value), atom.type)) if value > 0 else None
+    if isinstance(atom, Literal) or depth == DEEPEST:
+        return None
+    if atom in view.logs:
+        return view.logs[atom]
     exponent = view.arg(atom, "exp")
-    if exponent is not None:
-        return view.expr(exponent)
+    found = view.expr(exponent) if exponent is not None else None
     for op in ("add", "mul"):
         equation = view.definition(atom, op)
         if equation is not None:
-            x, y = (_as_log(view, a) for a in equation.args)
-            if x is None or y is None:
-                return None
-            if op == "mul":
-                return x + y
-            return _log_add(view, x, y)
-    return None
+            x = _as_log(view, equation.args[0], depth + 1)
+            y = _as_log(view, equation.args[1], depth + 1) if x is not None else None
+            if x is not None and y is not None:
+                found = x + y if op == "mul" else _log_add(view, x, y)
+    view.logs[atom] = found
+    return found
 
 
 def _log_add(view: View, x: Expr, y: Expr) -> Expr:
@@ -61,10 +64,9 @@ def _log_add(view: View, x: Expr, y: Expr) -> Expr:
 
 def _log(view: View, e: Equation) -> Found:
     x, m = e.args[0], view.m
-    if view.definition(x, "add") is not None or view.definition(x, "mul") is not None:
-        found = _as_log(view, x)
-        if found is not None:
-            return found
+    found = _as_log(view, x)
+    if found is not None and not isinstance(x, Literal):
+        return found
     total = view.definition(x, "sum")
     if total is not None:
         inner = _as_log(view, total.args[0])
@@ -102,12 +104,12 @@ def _div(view: View, e: Equation) -> Found:
     if plus is not None:
         for one, other in (plus.args, plus.args[::-1]):
             exponent = view.arg(other, "exp")
-            if number(one) == 1 and exponent is not None and not _kept(view, below, other, above):
-                if number(above) == 1:
-                    return m.sigmoid(-view.expr(exponent))
+            if number(one) == 1 and exponent is not None and not _kept(view, below, other):
+                u = view.expr(exponent)
                 if view.arg(above, "exp") is exponent:
-                    return m.sigmoid(view.expr(exponent))
-    view.through_names = True
+                    return m.sigmoid(u)
+                logistic = m.sigmoid(-u)
+                return logistic if number(above) == 1 else view.expr(above) * logistic
     return _softmax(view, above, below)
 
 
@@ -117,19 +119,28 @@ def _kept(view: View, *atoms: Atom) -> bool:
 
 
 def _softmax(view: View, above: Atom, below: Atom) -> Found:
-    exponent = view.arg(above, "exp")
-    wide = view.arg(below, "broadcast")
+    """exp(x) over its own sum along one axis, stretched back along that axis."""
+    exponent, wide = _any(view, above, "exp"), _any(view, below, "broadcast")
     if exponent is None or wide is None:
         return None
-    inner = view.arg(wide, "expand_dims")
-    total = view.definition(inner if inner is not None else wide, "sum")
-    if total is None or view.arg(total.args[0], "exp") is not exponent:
+    spread = _any(view, wide.args[0], "expand_dims")
+    total = _any(view, (spread or wide).args[0], "sum")
+    inner = _any(view, total.args[0], "exp") if total is not None else None
+    if total is None or inner is None or inner.args[0] is not exponent.args[0]:
         return None
-    attrs = dict(total.attrs)
-    rows = attrs["keep"] or inner is not None or exponent.type.rank == 1
-    if len(attrs["axes"]) != 1 or not rows:
+    attrs, rank = dict(total.attrs), exponent.out.type.rank
+    along = spread is not None and dict(spread.attrs)["axes"] == attrs["axes"]
+    if len(attrs["axes"]) != 1 or not (attrs["keep"] or rank == 1 or along):
         return None
-    return view.m.emit("softmax", view.expr(exponent), axis=attrs["axes"][0])
+    if attrs["keep"] and spread is not None:
+        return None
+    return view.m.emit("softmax", view.expr(exponent.args[0]), axis=attrs["axes"][0])
+
+
+def _any(view: View, atom: Atom, op: str) -> Equation | None:
+    """The equation behind an atom, under a name or not."""
+    equation = view.defined.get(atom) if isinstance(atom, Var) else None
+    return equation if equation is not None and equation.op == op else None
 
 
 def _sub(view: View, e: Equation) -> Found:

@@ -61,6 +61,7 @@ def value_and_grad(params, t, y):
     """
     arrays, dims = _bind(params, {"t": t, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (curve_fit.bp:11)")
+    _require(dims["N"] != 0, "division by a size that is 0 (curve_fit.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     return float(value), dict(zip(PARAMS, results))
@@ -68,6 +69,8 @@ def value_and_grad(params, t, y):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     return {
         "amplitude": np.ones((), dtype),
         "rate": np.full((), 0.1, dtype),
@@ -78,7 +81,8 @@ def init(seed=0, dtype=np.float64):
 
 def ravel(params):
     """All parameters as one float64 vector."""
-    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
 
 
 def unravel(vector):
@@ -123,6 +127,8 @@ def _value_and_grad(amplitude, rate, omega, phase, t, y, N):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -223,4 +229,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 518e3a036614901c754dd5922ad7e0f9273b1810bab31e24b17c9457af574cbe
+# f11ba94a29ae10aa99fe49dfe082f4adcddfd82609b2372be44574e18cbb66ca

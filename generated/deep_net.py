@@ -106,6 +106,7 @@ def value_and_grad(params, x, label):
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
+    _require(dims["N"] != 0, "division by a size that is 0 (deep_net.bp:21)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -113,6 +114,8 @@ def value_and_grad(params, x, label):
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
     rng = np.random.default_rng(seed)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     return {
         "W0": rng.normal(0.0, (1 / 16) ** 0.5, (16, 32)).astype(dtype),
         "b0": np.zeros(32, dtype),
@@ -131,7 +134,8 @@ def init(seed=0, dtype=np.float64):
 
 def ravel(params):
     """All parameters as one float64 vector."""
-    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
 
 
 def unravel(vector):
@@ -249,6 +253,8 @@ def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -389,4 +395,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 67bc61dacc8c78c586bad286d03d06320ff1f420b5361ce5ea3364d3656ca76c
+# e6eac1fe2bcefeab6a12034ac71c4d37009d9fd9a0d89bbc179138771cc2692b

@@ -66,6 +66,7 @@ def value_and_grad(params, x, label):
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (digits.bp:13)")
+    _require(dims["N"] != 0, "division by a size that is 0 (digits.bp:13)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -73,6 +74,8 @@ def value_and_grad(params, x, label):
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
     rng = np.random.default_rng(seed)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     return {
         "W1": rng.normal(0.0, (2 / 64) ** 0.5, (64, 64)).astype(dtype),
         "b1": np.zeros(64, dtype),
@@ -83,7 +86,8 @@ def init(seed=0, dtype=np.float64):
 
 def ravel(params):
     """All parameters as one float64 vector."""
-    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
 
 
 def unravel(vector):
@@ -131,6 +135,8 @@ def _value_and_grad(W1, b1, W2, b2, x, label, N):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -271,4 +277,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 5293faad381f3acc5b477686d07c750b644193fbefc20ae600455ccad4f484e1
+# a87e98d1e26d29262fd6647d8161c97a13bad5a357625bd528197e86c74d424d

@@ -53,6 +53,7 @@ def value_and_grad(params, x, y):
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (linear_regression.bp:9)")
+    _require(dims["N"] != 0, "division by a size that is 0 (linear_regression.bp:9)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     return float(value), dict(zip(PARAMS, results))
@@ -60,12 +61,15 @@ def value_and_grad(params, x, y):
 
 def init(seed=0, dtype=np.float64, *, D):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     return {"w": np.zeros(D, dtype), "b": np.zeros((), dtype)}
 
 
 def ravel(params):
     """All parameters as one float64 vector."""
-    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
 
 
 def unravel(vector, *, D):
@@ -102,6 +106,8 @@ def _value_and_grad(w, b, x, y, N):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -202,4 +208,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 1032d8258f40447f92f73b1950aacf8d78503e5466540bfbf4df14e4caf83597
+# 11b14a1ab86f7c89e12ce9ecd6c28be844da08cf9a1b7fa503401cf88a49ca7d

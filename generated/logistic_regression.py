@@ -53,6 +53,7 @@ def value_and_grad(params, x, y):
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (logistic_regression.bp:10)")
+    _require(dims["N"] != 0, "division by a size that is 0 (logistic_regression.bp:10)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     return float(value), dict(zip(PARAMS, results))
@@ -60,12 +61,15 @@ def value_and_grad(params, x, y):
 
 def init(seed=0, dtype=np.float64, *, D):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     return {"w": np.zeros(D, dtype), "b": np.zeros((), dtype)}
 
 
 def ravel(params):
     """All parameters as one float64 vector."""
-    return np.concatenate([np.ravel(v) for v in _values(params)], dtype=float)
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
 
 
 def unravel(vector, *, D):
@@ -102,6 +106,8 @@ def _value_and_grad(w, b, x, y, N):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -213,4 +219,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 31ac81a2304168905520499484fb6455a36fd7719396181e5ca4fa7fc68d9b60
+# fe2f3b800ff5ac6c885d86fff7c21fda9bf1d2cfbe0753c46958dd17479244a7

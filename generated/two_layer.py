@@ -55,6 +55,8 @@ def value_and_grad(params, x=1.0, y=5.0):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w1": 2.0, "b1": 0.0, "w2": 3.0, "b2": 1.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -110,6 +112,8 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -176,4 +180,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 586f2f8dd388bf5f2fdb1263ace195e501f12fb20cf023d93a0d859c79ea2d41
+# cc94666a756abd3039e92118563241502c86a3013056d329b88be8ca674d9698

@@ -49,7 +49,6 @@ MESSAGES: dict[str, str] = {
     "BP119": "`return` outside a `def`",
     "BP120": "`emit` outside a `scan`",
     "BP121": "the program has no cost",
-    "BP122": "a sample is for a scalar, and the input `{name}` has the shape {shape}",
     # Types and shapes
     "BP201": "shapes {shapes} do not match",
     "BP202": "shapes {shapes} would both have to be stretched",

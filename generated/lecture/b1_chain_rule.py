@@ -43,6 +43,8 @@ def value_and_grad(params):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": 3.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -82,6 +84,8 @@ def _value_and_grad(w):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -136,4 +140,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 170739476de23f7b04837f3fee710236d08503337f35a9a3a0b828bbe6e599d1
+# 1e20152d1ca24b4072136ab7885ff367acc8f87bde406b1fb8db783346816579

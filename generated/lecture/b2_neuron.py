@@ -49,6 +49,8 @@ def value_and_grad(params, x=2.0, y=1.0):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": -2.0, "b": 8.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -95,6 +97,8 @@ def _value_and_grad(w, b, x, y):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -149,4 +153,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 690d265bb58c08d6383e518370828389306bc0178221a6f528f9ce74874bc676
+# b07b41dfc0014e02a93fef753d1e7f9cffe413b5b510a6814eea95c92b812c42

@@ -55,6 +55,8 @@ def value_and_grad(params, x0=1.0, x1=2.0, y=1.0):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w0": -2.0, "w1": 3.0, "b": -4.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -117,6 +119,8 @@ def _value_and_grad(w0, w1, b, x0, x1, y):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -188,4 +192,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# f860dc9e44931503701acca8fdb88091eb58137ec3af8ad313c2652dfa0e53e4
+# c5fb9838c96d9b7c5306cd1cc23958d88b455ea3c62eaab009577eaa33a1b44d

@@ -45,6 +45,8 @@ def value_and_grad(params):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": 2.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -81,6 +83,8 @@ def _value_and_grad(w):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -147,4 +151,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 5076d64b23a4312a3e463807379cefad323f738193edec90c810e5f321bacac9
+# e1b29a61d050bd705aafccff82843a586f741767c5678cb617c6f895ab820c50

@@ -43,6 +43,8 @@ def value_and_grad(params):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": 2.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -79,6 +81,8 @@ def _value_and_grad(w):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -133,4 +137,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 6eb1acf9ae931968b85b1590fc3ac7bd4c0211c4a443e5531dc127e1bf1632b4
+# 5a2f7109af35ed05c1654648c02965c72723e6aa421e817f3b11840730d6bb87

@@ -45,6 +45,8 @@ def value_and_grad(params):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": 2.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -81,6 +83,8 @@ def _value_and_grad(w):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -144,4 +148,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 68a6487f5f17d49476a5bc3292288b9fc77af3d202a70a0f1d810f6bf0db847d
+# 2b330436a3702c3a48dc9182164c84aa6f882e920a23ea7e53153777dd33e184

@@ -45,6 +45,8 @@ def value_and_grad(params):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": 4.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -82,6 +84,8 @@ def _value_and_grad(w):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -145,4 +149,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# b94aefccf0f39c4bc31cdd0d9747a7776779d0173fe6e70d2a516aea7a66bd53
+# a03d40c74a909d506c61b9e428d23bec3a60e4b39a2b78f1096e7542c40617c4

@@ -49,6 +49,8 @@ def value_and_grad(params, x=-2.0, y=2.0):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w": 2.0, "b": 8.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -95,6 +97,8 @@ def _value_and_grad(w, b, x, y):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -149,4 +153,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# ab9e17d1b4e8dd3b1e9b32e8a2cbb85a351343e85c6a1b57939f266d085b46e3
+# 83b70641b67703d868daafe633b9beeb1d4e1d0342aaaf0f477ec99764551277

@@ -55,6 +55,8 @@ def value_and_grad(params, x=1.0, y=5.0):
 
 def init(seed=0, dtype=np.float64):
     """Fresh params, drawn in declared order."""
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     params = {"w1": 2.0, "b1": 0.0, "w2": 3.0, "b2": 1.0}
     if np.dtype(dtype) == np.float64:
         return params
@@ -113,6 +115,8 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
 
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]
@@ -179,4 +183,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 7ee9b38fb1250e51a76d3809e02416dba848ee807339b59379796efa9f251f3a
+# fd1ecbc415e7f50db80843459cad0c109eb5f4a78507a53729e7aac95163eb05

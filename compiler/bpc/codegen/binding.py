@@ -12,7 +12,7 @@ _KEYS: tuple[str, ...] = ()
 def _values(params):
     """The parameters in declared order; ValueError where a name is missing or unknown."""
     if not isinstance(params, dict):
-        raise TypeError(f"params is a {type(params).__name__}, expected a dict")
+        raise TypeError(f"params is {type(params)}, expected a dict")
     if tuple(params) == _KEYS:
         return params.values()
     wrong = [f"lacks {name}" for name in PARAMS if name not in params]

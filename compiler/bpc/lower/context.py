@@ -18,7 +18,7 @@ from bpc.types import SizeTooLarge
 #: rules of evaluation, one for each kind of node; the modules of this package fill it
 RULES: dict[type[Any], Callable[..., Any]] = {}
 DEPTH = 400  # how deep expressions may nest, with the functions that are inlined in them
-LIMIT = 100_000  # how many steps all `def` and `for` may expand to
+LIMIT = 30_000  # how many steps all `def` and `for` may expand to
 MORE = "`--limit` (from Python: `limit=`) allows more"
 SUGGESTIONS = 100  # how many errors are worth a search for similar names
 

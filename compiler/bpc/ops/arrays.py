@@ -264,6 +264,7 @@ internal(
     ),
     numpy=lambda c, x, items, dropped: c.slice(x, items, dropped),
     view=True,
+    requires=lambda t, items, dropped: _slice_requires(t, items),
 )
 internal(
     "unpick",

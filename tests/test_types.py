@@ -138,7 +138,7 @@ def test_sizes_are_bounded_in_length_and_time() -> None:
         halved = ((halved + size(1)) / size(2)).floor()
     assert halved.evaluate({"N": 2**61}) == 2
     assert str(halved).count("floor") == 60
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 6
 
 
 def test_python_text_of_atoms() -> None:

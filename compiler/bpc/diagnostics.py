@@ -39,6 +39,7 @@ MESSAGES: dict[str, str] = {
     "BP108": "`{name}` is used both with and without superscripts in one scope",
     "BP109": "`{name}` and `{other}` are both spelled `{spelling}` in Python",
     "BP110": "`{what}` cannot stand inside a `def`",
+    "BP111": "`{name}` has the shape {shape}: only scalar inputs have samples",
     "BP112": "`{name}` is a param of kind {kind}: params are real",
     "BP113": "`{name}` has both a value and an initialiser",
     "BP114": "unknown initialiser `{name}`",

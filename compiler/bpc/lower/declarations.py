@@ -105,6 +105,8 @@ def _const(c: Context, item: syntax.Declarator) -> None:
 @_each("input")
 def _input(c: Context, item: syntax.Declarator) -> None:
     key, type, sample = _declared(c, item)
+    if item.value is not None and type.rank:
+        c.fail(item.value.span, "BP111", name=text(key), shape=show(type.shape))
     var = Var(spelling(key), type, named=True)
     define(c, c.scope.outside, key, Expr(c.m, var), item.target.span)
     c.inputs.append(Argument(spelling(key), var, item.target.span, sample=sample))

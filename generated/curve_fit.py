@@ -148,6 +148,8 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
             _check_kind(name, value, kind)
@@ -229,4 +231,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# f11ba94a29ae10aa99fe49dfe082f4adcddfd82609b2372be44574e18cbb66ca
+# 831676fa15ad94bf7fc7976e2341bcb59e9dd78814bc69dd2fd9b0cc5ce8bd78

@@ -274,6 +274,8 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
             _check_kind(name, value, kind)
@@ -395,4 +397,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# e6eac1fe2bcefeab6a12034ac71c4d37009d9fd9a0d89bbc179138771cc2692b
+# c86327bf01c1242e2fb51c439cbcb4f3ed80eebf41fe7eb4eb6679f2a19cc27d

@@ -156,6 +156,8 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
             _check_kind(name, value, kind)
@@ -277,4 +279,4 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# a87e98d1e26d29262fd6647d8161c97a13bad5a357625bd528197e86c74d424d
+# e64d24d71497d44fc77e5f0cf986ad10d5f1798857faba803c6da375258a2d88

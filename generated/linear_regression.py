@@ -127,6 +127,8 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
             _check_kind(name, value, kind)
@@ -208,4 +210,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 11b14a1ab86f7c89e12ce9ecd6c28be844da08cf9a1b7fa503401cf88a49ca7d
+# 483c3dff0a79b66e2beaa5c5fb6cd6b21318435ff6c04cf4668587842e06a7b5

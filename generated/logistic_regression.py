@@ -127,6 +127,8 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
             _check_kind(name, value, kind)
@@ -219,4 +221,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# fe2f3b800ff5ac6c885d86fff7c21fda9bf1d2cfbe0753c46958dd17479244a7
+# 28d8b70dbe314b94e2dd022d58e2b7cbb9596a1f18520972b137e5a9f7c77005

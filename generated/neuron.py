@@ -130,6 +130,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -153,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 9de821727fc1636a59ad2be4ec593ba54b25070bbfa63f26b105465b768fd74f
+# 6b652998431837efa794f85ff1303385c68ef7fea55d5a44ca8dc9b5538e422c

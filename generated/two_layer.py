@@ -145,6 +145,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -180,4 +182,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# cc94666a756abd3039e92118563241502c86a3013056d329b88be8ca674d9698
+# cb6962fb632638e2b469fdaeb868dc0dd8a0ef2e5b1128a938aec25f11b2223b

@@ -607,3 +607,15 @@ ALONE: list[tuple[str, list[str]]] = [
 @pytest.mark.parametrize(("text", "want"), ALONE, ids=range(len(ALONE)))
 def test_errors_do_not_cascade(text: str, want: list[str]) -> None:
     assert codes(text) == want
+
+
+def test_a_sample_before_an_input_without_one() -> None:
+    for program, data in (
+        ("input n: int = 2, x: [3]\nparam w = 1\ncost J = n * sum(w * x)", np.ones(3)),
+        ("input n = 2, x\nparam w = 1\ncost J = n * w * x", 3.0),
+    ):
+        module = bpc.load(program)
+        assert module.cost({"w": 1.0}, x=data) == 6.0
+        assert module.cost({"w": 1.0}, 1, data) == 3.0
+        with pytest.raises(TypeError, match="missing the argument x"):
+            module.cost({"w": 1.0})

@@ -117,6 +117,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -140,4 +142,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 1e20152d1ca24b4072136ab7885ff367acc8f87bde406b1fb8db783346816579
+# 16c3d4d88ea296dab68b411f8a4cdf46cd8368874413bca5ad8caaa67a7ef607

@@ -130,6 +130,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -153,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# b07b41dfc0014e02a93fef753d1e7f9cffe413b5b510a6814eea95c92b812c42
+# e9386fbf31ab527346d3abd9ff7b07ca3e3bcc0849df36eb3700d040c7055858

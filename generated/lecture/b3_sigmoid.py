@@ -152,6 +152,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -192,4 +194,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# c5fb9838c96d9b7c5306cd1cc23958d88b455ea3c62eaab009577eaa33a1b44d
+# 721efbc500aa146d4a499e4983c2d8570fb918da2a570ae7f7c2c6ce67c85a19

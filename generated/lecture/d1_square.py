@@ -114,6 +114,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -137,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# a0242a861c184f0d1c4481543e6cfa13bef12ac2f298ceca82fefaed486fc2e6
+# fd297b2d2dc4b24e83edf7e98ba845373bce87ee949f2cee0afd7cde9af25fc7

@@ -114,6 +114,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -137,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 9c2d68a0ed2f027a33f1fe07cfe8ede35377e1610746f1c994ddbb271dcfe390
+# 8ee442fcf5c3c57ee2a24b50c6fb389ad54e2fe344e38c77a30bdc5135488e41

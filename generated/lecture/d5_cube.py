@@ -116,6 +116,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -151,4 +153,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# e1b29a61d050bd705aafccff82843a586f741767c5678cb617c6f895ab820c50
+# b1b07643322bca0b5d50f6f191cf9f8a44ffe0e8d9a20e1440d52f670ef70398

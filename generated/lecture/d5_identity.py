@@ -114,6 +114,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -137,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 5a2f7109af35ed05c1654648c02965c72723e6aa421e817f3b11840730d6bb87
+# 7ac25e379ad987a25a33be545af4c24870e68f65d8d7d70bb8e6fa7fe26ef1ee

@@ -116,6 +116,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -148,4 +150,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 2b330436a3702c3a48dc9182164c84aa6f882e920a23ea7e53153777dd33e184
+# a2c68387ac014961c6f3338db36268427768b93217a60740446fb6bbb93d29d0

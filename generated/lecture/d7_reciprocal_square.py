@@ -117,6 +117,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -149,4 +151,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# a03d40c74a909d506c61b9e428d23bec3a60e4b39a2b78f1096e7542c40617c4
+# 4f64e0f1866e5a51843f0ef64213d4ac8c3bf3ec89211e2b59e27d812eec9cf4

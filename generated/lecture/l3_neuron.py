@@ -130,6 +130,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -153,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 83b70641b67703d868daafe633b9beeb1d4e1d0342aaaf0f477ec99764551277
+# 84ccd56b9dfe2ab36e11ef929a3bb9a923d71c10d0da2cc1d5642b0f4b876d0e

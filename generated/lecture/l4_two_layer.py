@@ -148,6 +148,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
@@ -183,4 +185,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# fd1ecbc415e7f50db80843459cad0c109eb5f4a78507a53729e7aac95163eb05
+# 921f7fc1833b68e77ef3c765a6019ca519cbc538d00da08b37d19b2d35a11ae8

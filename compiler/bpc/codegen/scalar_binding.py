@@ -31,6 +31,8 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")

@@ -31,13 +31,14 @@ def forward_as_cost(w: Writer) -> list[str]:
 
 
 def _defaults(w: Writer, inputs: Sequence[Argument]) -> list[str]:
-    """Inputs with their samples as defaults, as far as Python lets defaults stand at the end."""
+    """Inputs with their samples as defaults; after one, those without have None, which is refused."""
     texts: list[str] = []
-    rest = True
-    for argument in reversed(inputs):
-        rest = rest and argument.sample is not None
+    for argument in inputs:
         name = w.name(argument)
-        texts.insert(0, f"{name}={argument.sample!r}" if rest else name)
+        if argument.sample is not None:
+            texts.append(f"{name}={argument.sample!r}")
+        else:
+            texts.append(f"{name}=None" if any("=" in t for t in texts) else name)
     return texts
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
-from bpc.ops.arrays import part, take_one
+from bpc.ops.cutting import part, take_one
 from bpc.types import Shape, size
 
 #: how many equations the guards may add, for each one there is

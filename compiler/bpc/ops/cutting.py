@@ -1,0 +1,153 @@
+"""Operators that take parts of arrays, and their adjoints, which lay the parts back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpc.diagnostics import Problem
+from bpc.ops.arrays import array, internal
+from bpc.ops.build import Builder, Expr
+from bpc.ops.roles import Axis, Integer, Value
+from bpc.types import Axis as AxisType
+from bpc.types import Size, Type, size
+
+# Cutting: a slice is (start, count, step) for each axis
+
+
+def _sliced(t: Type, items: Any) -> tuple[Type]:
+    return (
+        t.with_shape(
+            a if (start, count, step) == (size(0), a.size, 1) else AxisType(count)
+            for a, (start, count, step) in zip(t.shape, items)
+        ),
+    )
+
+
+def _slice_requires(t: Type, items: Any) -> list[tuple[Size, str]]:
+    found = []
+    for axis, (start, count, step) in zip(t.shape, items):
+        if count == axis.size and start in (size(0), axis.size - size(1)):
+            continue
+        last = start + (count - size(1)) * size(step)
+        low, high = (start, last) if step > 0 else (last, start)
+        for bound in (low, axis.size - high - size(1), count):
+            found.append((bound, f"an index leaves the axis of size {axis}"))
+        found.append((count.floor() - count, f"the axis of size {axis} has no parts of {count}"))
+    return found
+
+
+internal(
+    "slice",
+    "Every step-th entry from start on, on each axis.",
+    infer=_sliced,
+    vjp=lambda m, g, out, x, items: (m.emit("unslice", g, shape=x.shape, items=items),),
+    numpy=lambda c, x, items: c.slice(x, items),
+    view=True,
+    moves=True,
+    requires=_slice_requires,
+)
+internal(
+    "pick",
+    "A slice without the axes of which it takes one entry; made by codegen alone.",
+    infer=lambda t, items, dropped: (
+        t.with_shape(a for i, a in enumerate(_sliced(t, items)[0].shape) if i not in dropped),
+    ),
+    numpy=lambda c, x, items, dropped: c.slice(x, items, dropped),
+    view=True,
+    requires=lambda t, items, dropped: _slice_requires(t, items),
+)
+internal(
+    "unpick",
+    "Zeros of a shape with the value in place of a pick; made by codegen alone.",
+    infer=lambda t, shape, items, dropped: (t.with_shape(shape),),
+    numpy=lambda c, x, shape, items, dropped: c.call(
+        "_unslice", x, c.shape(shape), c.index(shape, items, dropped)
+    ),
+)
+internal(
+    "unslice",
+    "Zeros of a shape with the value in place of a slice.",
+    infer=lambda t, shape, items: (t.with_shape(shape),),
+    vjp=lambda m, g, out, x, shape, items: (m.emit("slice", g, items=items),),
+    numpy=lambda c, x, shape, items: c.call("_unslice", x, c.shape(shape), c.index(shape, items)),
+)
+
+
+def whole(shape: Any) -> list[tuple[Size, Size, int]]:
+    """Slices that take all of a shape."""
+    return [(size(0), axis.size, 1) for axis in shape]
+
+
+def part(m: Builder, x: Expr, axis: int, start: Size, count: Size, step: int = 1) -> Expr:
+    """A slice along one axis."""
+    items = whole(x.shape)
+    items[axis] = (start, count, step)
+    return m.emit("slice", x, items=tuple(items))
+
+
+def take_one(m: Builder, x: Expr, axis: int, i: Size) -> Expr:
+    """One entry of an axis, the axis dropped."""
+    taken = part(m, x, axis, i, size(1))
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+    return m.emit("reshape", taken, shape=shape)
+
+
+def _flip(m: Builder, x: Value, axis: Axis) -> Expr:
+    n = x.shape[axis].size
+    return part(m, x, axis, n - size(1), n, -1)
+
+
+array("flip", "Reversed along an axis.", call=_flip, cases=((((3, 4),), {"axis": 0}),))
+
+
+MOST_PIECES = 1000  # parts that an array can be split into: each is a value of its own
+
+
+def _split(m: Builder, x: Value, parts: Integer, axis: Axis) -> tuple[Expr, ...]:
+    n = x.shape[axis].size
+    if parts > MOST_PIECES:
+        raise Problem("BP205", f"at most {MOST_PIECES} parts", size=x.shape[axis], parts=parts)
+    each = n / size(parts) if parts > 0 else None
+    if each is None or (each.constant is not None and each.value is None):
+        raise Problem("BP205", size=x.shape[axis], parts=parts)
+    return tuple(part(m, x, axis, each * size(i), each) for i in range(parts))
+
+
+array(
+    "split",
+    "Equal parts along an axis: `i, f = split(z, 2, axis=-1)`.",
+    call=_split,
+    cases=((((4, 6),), {"parts": 3, "axis": 1}),),
+)
+
+
+# Gather and scatter: integer arrays index neighbouring axes from `axis` on, together
+
+
+def _gathered(t: Type, *indices: Type, axis: int) -> tuple[Type]:
+    shape = (*t.shape[:axis], *indices[0].shape, *t.shape[axis + len(indices) :])
+    return (t.with_shape(shape),)
+
+
+internal(
+    "gather",
+    "Entries picked by integer arrays of one shape.",
+    infer=_gathered,
+    vjp=lambda m, g, out, x, *ids, axis: [
+        m.emit("scatter", g, *ids, shape=x.shape, axis=axis),
+        *(None for _ in ids),
+    ],
+    numpy=lambda c, x, *ids, axis: c.gather(x, ids, axis),
+)
+internal(
+    "scatter",
+    "Zeros of a shape to which values are added at the entries that integer arrays name.",
+    infer=lambda t, *ids, shape, axis: (t.with_shape(shape),),
+    vjp=lambda m, g, out, x, *ids, shape, axis: [
+        m.emit("gather", g, *ids, axis=axis),
+        *(None for _ in ids),
+    ],
+    numpy=lambda c, x, *ids, shape, axis: c.call(
+        "_scatter", x, c.shape(shape), c.gather_index(ids, axis)
+    ),
+)

@@ -1,0 +1,125 @@
+"""Operators that make arrays, and matrices with a diagonal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bpc.diagnostics import Problem
+from bpc.ops.arrays import array, internal
+from bpc.ops.build import Builder, Expr
+from bpc.ops.roles import Integer, Length, Shape, Value
+from bpc.types import Axis as AxisType
+from bpc.types import Type, show
+
+# Making
+
+
+def _filled(name: str, number: float) -> None:
+    def call(m: Builder, *shape: Shape) -> Expr:
+        return m.expr(number, Type("real", shape))
+
+    array(name, f"An array of {name}: `{name}(N, H)`.", call=call, cases=(((), {"*": (3, 4)}),))
+
+
+_filled("zeros", 0.0)
+_filled("ones", 1.0)
+
+
+def _eye(m: Builder, n: Length) -> Expr:
+    return m.emit("eye", size=AxisType(n))
+
+
+array(
+    "eye",
+    "The identity matrix.",
+    call=_eye,
+    infer=lambda size: (Type("real", (size, size)),),
+    numpy=lambda c, size: c.call(
+        "np.eye", *c.sizes((size,)), c.keyword("dtype", c.dtype()[0].text)
+    ),
+    cases=(((), {"*": (3,)}),),
+)
+
+
+def _arange(m: Builder, n: Length) -> Expr:
+    return m.emit("arange", size=AxisType(n))
+
+
+array(
+    "arange",
+    "The integers 0 to n - 1.",
+    call=_arange,
+    infer=lambda size: (Type("int", (size,)),),
+    numpy=lambda c, size: c.call("np.arange", *c.sizes((size,))),
+    cases=(((), {"*": (5,)}),),
+)
+
+
+def _one_hot(m: Builder, label: Value, classes: Length) -> Expr:
+    if label.type.kind != "int":
+        raise Problem("BP212", name="one_hot", kind=label.type.kind)
+    return m.emit("one_hot", label, classes=AxisType(classes))
+
+
+array(
+    "one_hot",
+    "1 at the label and 0 elsewhere on a new last axis; no 1 where the label is out of range.",
+    call=_one_hot,
+    infer=lambda t, classes: (Type("real", (*t.shape, classes)),),
+    numpy=lambda c, x, classes: c.call("_one_hot", x, *c.sizes((classes,)), *c.dtype()),
+    cases=(((("int<5", 3),), {"classes": 4}), ((("int<4", 2, 3),), {"classes": 4})),
+)
+
+
+def _triangle(name: str) -> Any:
+    def call(m: Builder, x: Value, k: Integer = 0) -> Expr:
+        if x.type.rank < 2:
+            raise Problem("BP206", name=name, shape=show(x.shape))
+        return m.emit(name, m.real(x), k=k)
+
+    return call
+
+
+for _name, _word in (("tril", "below"), ("triu", "above")):
+    array(
+        _name,
+        f"The entries on and {_word} the k-th diagonal, 0 elsewhere.",
+        call=_triangle(_name),
+        infer=lambda t, k: (t,),
+        vjp=lambda m, g, out, x, k, name=_name: (m.emit(name, g, k=k),),
+        numpy=lambda c, x, k, name=_name: c.call(f"np.{name}", x, *c.nonzero("k", k)),
+        cases=((((3, 4),), {}), (((3, 3),), {"k": -1})),
+    )
+
+
+def _diag(m: Builder, x: Value) -> Expr:
+    if x.type.rank == 1:
+        eye = m.emit("eye", size=x.shape[0])
+        return m.select(eye.eq(1), m.expand(x, axes=(0,)), 0)
+    if x.type.rank < 2 or x.shape[-1] != x.shape[-2]:
+        raise Problem("BP208", name="diag", shape=show(x.shape))
+    return m.emit("diagonal", x)
+
+
+array(
+    "diag",
+    "The matrix with a vector on its diagonal, or the diagonal of (a batch of) square matrices.",
+    call=_diag,
+    cases=((((3,),), {}), (((3, 3),), {}), (((2, 3, 3),), {})),
+)
+
+
+def _diagonal_vjp(m: Builder, g: Expr, out: Expr, x: Expr) -> Sequence[Any]:
+    eye = m.broadcast_to(m.emit("eye", size=x.shape[-1]), x.shape)
+    return (m.select(eye.eq(1), m.expand(g, axes=(g.type.rank - 1,)), 0),)
+
+
+internal(
+    "diagonal",
+    "The diagonal of the last two axes.",
+    infer=lambda t: (t.with_shape(t.shape[:-1]),),
+    vjp=_diagonal_vjp,
+    numpy=lambda c, x: c.diagonal(x),
+    view=True,
+)

@@ -10,15 +10,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "compiler" / "bpc"
 LAYERS = {
     "version": 0, "source": 0, "sizes": 0,
-    "diagnostics": 1, "types": 1, "syntax": 1,
+    "diagnostics": 1, "types": 1, "syntax": 1, "lib": 1,
     "ir": 2,
     "ops": 3,
     "printer": 4, "verify": 5,
     "fragments": 4, "syntaxerrors": 5, "treebuilder": 5,
-    "parser": 6, "lower": 6, "reverse": 6, "passes": 6, "codegen": 6,
+    "parser": 6, "lower": 6, "calculus": 6, "passes": 6, "codegen": 6,
     "compiler": 7,
     "output": 8, "derivation": 8,
-    "cli": 9, "__main__": 10, "__init__": 8,
+    "training": 9,
+    "cli": 10, "__main__": 11, "__init__": 8,
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

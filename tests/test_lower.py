@@ -597,8 +597,8 @@ ALONE: list[tuple[str, list[str]]] = [
     ("a, b = 3\ncost J = a + b", ["1:8 BP116"]),
     ("cost J = nothing\noutput p = J", ["1:10 BP101"]),
     ("dim N\ninput x: [N]\ncost J = nothing", ["3:10 BP101"]),
-    ("use nn\nh = nn.dense(3, 4)\ncost J = h", ["1:1 BP105"]),
-    ("layer f(x) { param w; return x * w }\ny = f(3)\ncost J = y", ["1:1 BP105"]),
+    ("use nm\nh = nm.dense(3, 4)\ncost J = h", ["1:5 BP135"]),
+    ("h = nothing + (f(3) as up)\ncost J = up.W", ["1:5 BP101"]),
     ("cost = 3\nz = 1", ["1:1 BP003"]),
     ("größe = 3\ncost J = größe", ["1:1 BP014", "2:10 BP014"]),
 ]  # fmt: skip

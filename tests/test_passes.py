@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bpc.compiler import PRIMAL, front
+from bpc.calculus.reverse import gradient
+from bpc.compiler import ADJOINT, PRIMAL, front
 from bpc.ir import Var
-from bpc.passes import cse, dce, guard, name, propagate, simplify, stabilise
+from bpc.passes import cse, dce, guard, hoist, join, name, propagate, simplify, stabilise
 from bpc.printer import print_function
-from bpc.reverse import gradient
 from bpc.source import Source, Span
 from bpc.verify import InvalidIR, verify
 
@@ -20,6 +20,8 @@ PASSES = {
     "propagate": propagate,
     "simplify": simplify,
     "cse": cse,
+    "join": join,
+    "hoist": hoist,
     "dce": dce,
 }
 ON_PRIMAL = ("stabilise", "guard", "name")
@@ -33,7 +35,7 @@ def before(path):
     cost = program.functions["cost"]
     if which not in ON_PRIMAL:
         cost = gradient(cost, tuple(a.var for a in program.params), Span(source, 0, 0))
-    if which == "dce":  # the code that simplifying leaves dead
+    if which in ("dce", "hoist"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 
@@ -67,7 +69,7 @@ def test_idempotent(path):
 
 def test_every_pass_has_a_case():
     assert {p.name.partition("-")[0] for p in CASES} == set(PASSES)
-    used = {getattr(p, "__name__", "stabilise") for passes in PRIMAL.values() for p in passes}
+    used = {getattr(p, "__name__", "stabilise") for level in (*PRIMAL.values(), *ADJOINT.values()) for p in level}
     assert used <= set(PASSES)
 
 

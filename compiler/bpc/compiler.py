@@ -6,25 +6,38 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from bpc import lib
+from bpc.calculus.examples import batch
+from bpc.calculus.forward import dotted, jvp
+from bpc.calculus.inside import expand
+from bpc.calculus.reverse import gradient
 from bpc.codegen.module import write_module
+from bpc.codegen.optimisers import OPTIMISERS
+from bpc.codegen.second import KERNELS
 from bpc.diagnostics import did_you_mean
 from bpc.ir import Function, Program
 from bpc.lower import LIMIT, SettingError, lower
+from bpc.ops.loops import map_bodies
 from bpc.parser import parse
-from bpc.passes import ADJOINT, PRIMAL, Pass
-from bpc.reverse import gradient
+from bpc.passes import ADJOINT, INNER, PRIMAL, Pass
 from bpc.source import Source, Span
+from bpc.syntax import Model
 from bpc.verify import verify
 from bpc.version import VERSION
 
+#: which function each kernel along tangents is the derivative of
+LINEAR = {"jvp": "cost", "hvp": "value_and_grad", "jacobian": "forward"}
 STAGES = ("ast", "ir", "grad", "opt")
+#: what a module may have besides, by the names that `--emit` knows
+EMIT = (*KERNELS, *OPTIMISERS)
 
 
 class UsageError(Exception):
-    """An option that does not fit the program: `--set` or `--wrt` of an unknown name."""
+    """An option that does not fit the program: `--set`, `--wrt` or `--emit` of an unknown name."""
 
 
 def compile_source(
@@ -34,23 +47,37 @@ def compile_source(
     level: int = 1,
     settings: Mapping[str, int | float] | None = None,
     wrt: Iterable[str] = (),
+    emit: Iterable[str] = (),
     limit: int = LIMIT,
     verify_ir: bool = False,
 ) -> str:
     """The text of the Python module for the model in `text`.
 
     `name` stands in messages and comments; `level` is 0, 1 or 2; `settings` are dims and consts to
-    set; `wrt` names what the gradient is by, instead of all params; `limit` bounds the steps that
-    `def` and `for` expand to; `verify_ir` checks the IR after each pass.
+    set; `wrt` names what the gradient is by, instead of all params; `emit` names further functions
+    to write, of EMIT; `limit` bounds the steps that `def` and `for` expand to; `verify_ir` checks the
+    IR after each pass.
     Raises BpcError with all diagnostics, UsageError.
     """
     source = Source(name, text.removeprefix("\ufeff"))
-    targets = tuple(dict.fromkeys(wrt))
+    targets, extras = tuple(dict.fromkeys(wrt)), _emitted(emit)
     with _no_collection():
         program = front(source, settings or {}, limit)
+        examples = batch_dim(program) if "per_example" in extras else ""
         program = differentiate(program, source, targets, level, verify_ir)
+        program = replace(extend(program, targets, extras, verify_ir), batch=examples)
         program = optimise(program, level, verify_ir)
-        return write_module(program, source, VERSION, level, targets)
+        return write_module(program, source, VERSION, level, targets, extras)
+
+
+def _emitted(names: Iterable[str]) -> tuple[str, ...]:
+    """The names in the order of EMIT, each once; UsageError for one that is not there."""
+    wanted = tuple(names)
+    for name in wanted:
+        if name not in EMIT:
+            help = did_you_mean(name, EMIT) or f"there are {', '.join(EMIT)}"
+            raise UsageError(f"--emit {name}: bpc cannot write this; {help}")
+    return tuple(name for name in EMIT if name in wanted)
 
 
 @contextmanager
@@ -76,7 +103,11 @@ def load(model: str | Path, **options: object) -> ModuleType:
         text, name = path.read_text(encoding="utf-8-sig"), path.name
     else:
         text, name = model, "<text>"
-    code = compile_source(text, name, **options)  # type: ignore[arg-type]
+    return execute(compile_source(text, name, **options), name)  # type: ignore[arg-type]
+
+
+def execute(code: str, name: str) -> ModuleType:
+    """The module that a text of `compile_source` is, as if it were imported."""
     module = ModuleType(Path(name).stem.strip("<>"))
     exec(compile(code, f"<gradient of {name}>", "exec"), module.__dict__)  # noqa: S102 - bpc wrote it
     return module
@@ -86,9 +117,16 @@ def front(source: Source, settings: Mapping[str, int | float], limit: int = LIMI
     """Text to primal IR."""
     model, diagnostics = parse(source)
     try:
-        return lower(model, diagnostics, settings, limit)
+        return lower(model, diagnostics, settings, limit, _library)
     except SettingError as error:
         raise UsageError(str(error)) from None
+
+
+@cache
+def _library(name: str) -> Model | None:
+    """The tree of a library, which is parsed once."""
+    source = lib.source(name)
+    return parse(source)[0] if source is not None else None
 
 
 def differentiate(
@@ -101,11 +139,56 @@ def differentiate(
             help = did_you_mean(key, by) or f"there are {', '.join(by)}"
             raise UsageError(f"--wrt {key}: no real param or input of this name; {help}")
     targets = tuple(by[k] for k in wrt) if wrt else tuple(a.var for a in program.params)
-    functions = {k: run(f, PRIMAL[level], check) for k, f in program.functions.items()}
+
+    def prepare(function: Function) -> Function:
+        return run(function, INNER[level], check)
+
+    functions = {k: expand(f, prepare) for k, f in program.functions.items()}
+    functions = {k: run(f, PRIMAL[level], check) for k, f in functions.items()}
     grad = gradient(functions["cost"], targets, Span(source, 0, 0), edges=level == 0)
     if check:
         verify(grad, "reverse")
     return replace(program, functions={**functions, "value_and_grad": grad})
+
+
+def batch_dim(program: Program) -> str:
+    """The free dim over which the cost adds up examples. UsageError, BpcError where there is none."""
+    inputs = {d for a in program.inputs for x in a.var.type.shape for d in x.size.dims()}
+    dims = [d for d in program.dims if d in inputs]
+    if not dims:
+        raise UsageError("--emit per_example: no input has a free dim, such as `dim N`")
+    cost = expand(program.functions["cost"], lambda function: function)
+    return batch(cost, tuple(a.var for a in program.params), dims)
+
+
+def extend(
+    program: Program, wrt: tuple[str, ...], emit: tuple[str, ...], check: bool = False
+) -> Program:
+    """The program with what the emitted functions call: derivatives along tangents."""
+    by = {a.key: a.var for a in (*program.params, *program.inputs)}
+    varied = tuple(by[k] for k in wrt) if wrt else tuple(a.var for a in program.params)
+    tangents = tuple(dotted(v) for v in varied)
+    functions = dict(program.functions)
+    if "jacobian" in emit and "forward" not in functions:
+        raise UsageError("--emit jacobian: the program has no `output` to differentiate")
+    for name, needed in KERNELS.items():
+        if name in emit and needed in LINEAR:
+            function = jvp(functions[LINEAR[needed]], varied, tangents, needed)
+            functions[needed] = along(function)
+            if check:
+                verify(functions[needed], needed)
+    return replace(program, functions=functions)
+
+
+def along(function: Function) -> Function:
+    """What a function along tangents returns: for `jvp` all, else the tangents of real results."""
+    if function.name == "jvp":
+        return function
+    half = len(function.results) // 2
+    start = 1 if function.name == "hvp" else 0
+    kept = [i for i in range(start, half) if function.results[i].type.kind == "real"]
+    results = tuple(function.results[half + i] for i in kept)
+    return replace(function, results=results, labels=tuple(function.labels[i] for i in kept))
 
 
 def optimise(program: Program, level: int, check: bool = False) -> Program:
@@ -117,7 +200,16 @@ def optimise(program: Program, level: int, check: bool = False) -> Program:
 def run(function: Function, passes: Iterable[Pass], check: bool) -> Function:
     """A function after some passes, verified after each if wanted."""
     for apply in passes:
-        function = apply(function)
+        function = _deep(apply)(function)
         if check:
             verify(function, getattr(apply, "__name__", str(apply)))
     return function
+
+
+def _deep(apply: Pass) -> Pass:
+    """A pass that runs on the bodies of loops first, then on what is around them."""
+
+    def deep(function: Function) -> Function:
+        return apply(map_bodies(function, deep))
+
+    return deep

@@ -33,12 +33,11 @@ MESSAGES: dict[str, str] = {
     "BP102": "`{name}` has superscripts",
     "BP103": "a superscript of `{name}` is one whole number, 0 or more, known at compile time",
     "BP104": "{what} has no `.{name}`",
-    "BP105": "`{name}` is part of the language, but this version of bpc cannot compile it",
     "BP106": "the index of a tuple is a whole number within its length, {length}",
     "BP107": "`{name}` is already defined",
     "BP108": "`{name}` is used both with and without superscripts in one scope",
     "BP109": "`{name}` and `{other}` are both spelled `{spelling}` in Python",
-    "BP110": "`{what}` cannot stand inside a `def`",
+    "BP110": "`{what}` cannot stand inside a `{kind}`",
     "BP111": "`{name}` has the shape {shape}: only scalar inputs have samples",
     "BP112": "`{name}` is a param of kind {kind}: params are real",
     "BP113": "`{name}` has both a value and an initialiser",
@@ -47,9 +46,23 @@ MESSAGES: dict[str, str] = {
     "BP116": "{wanted} names on the left, {found} on the right",
     "BP117": "a second cost",
     "BP118": "`{name}` is an output already",
-    "BP119": "`return` outside a `def`",
+    "BP119": "`return` outside a `def` or `layer`",
     "BP120": "`emit` outside a `scan`",
     "BP121": "the program has no cost",
+    # Loops
+    "BP141": "the bounds of `scan` are whole numbers or sizes, not {what}",
+    "BP142": "a `scan` from {low} to {high} has no steps",
+    "BP143": "the carry `{name}` starts as {old} and becomes {new}",
+    "BP144": "`{what}` cannot stand inside a `scan`",
+    "BP147": "the cost has no gradient for each example of `{dim}`: {why}",
+    "BP145": "`grad` takes one real number to differentiate, not {what}",
+    "BP146": "`grad` differentiates by a real value under a name, not {what}",
+    # Layers
+    "BP131": "`{name}` already names a call of a layer",
+    "BP132": "a call of the layer `{name}` needs a name",
+    "BP133": "`{name}` names the call of a layer, it is no value",
+    "BP134": "`as` names the call of a layer, but `{name}` is {what}",
+    "BP135": "there is no library `{name}`",
     # Types and shapes
     "BP201": "shapes {shapes} do not match",
     "BP202": "shapes {shapes} would both have to be stretched",
@@ -77,9 +90,15 @@ MESSAGES: dict[str, str] = {
     "BP224": "the cost is one number, this has the shape {shape}",
     "BP225": "the size of `{name}` cannot be found: it is in no shape of an input or param",
     "BP226": "an array has at most {limit} axes, as in NumPy, not {rank}",
+    # Networks
+    "BP231": "`{option}` of `{name}` is {wanted}, not {found}",
+    "BP232": "`{name}` takes {what}, not the shape {shape}",
+    "BP233": "`{name}`: {what}",
+    "BP234": "`{name}`: {channels} channels do not fit the kernel {kernel} with groups={groups}",
+    "BP235": "`output_pad` of {more} is not less than the stride, {stride}",
+    "BP236": "`{name}`: a pad of {pad} is more than half of the window, {size}",
     # Calls
     "BP301": "unknown function `{name}`",
-    "BP302": "`{name}` is part of the language, but this version of bpc cannot compile it",
     "BP303": "`{name}` is {what}, not a function",
     "BP304": "`{name}` calls itself",
     "BP305": "`{name}` returns nothing",
@@ -174,11 +193,19 @@ def _window(text: str, offset: int, width: int) -> tuple[str, int, int]:
     return shown, offset + len(head), max(1, min(width, LINE_LIMIT - offset))
 
 
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    """Where in the file; a mistake in a library counts as one in the call that leads there."""
+    span, calls = diagnostic.span, diagnostic.calls
+    if calls and calls[0].source is not span.source:
+        span = calls[0]
+    return span.start, span.end
+
+
 class BpcError(Exception):
     """A program with errors: `diagnostics` holds them in the order of the text."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.span.start, d.span.end)))
+        self.diagnostics = tuple(sorted(diagnostics, key=_place))
         super().__init__("\n".join(d.render() for d in self.diagnostics))
 
 

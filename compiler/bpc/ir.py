@@ -102,6 +102,8 @@ class Program:
     outputs: tuple[str, ...]
     functions: dict[str, Function] = field(default_factory=dict)
     nodes: int = 0
+    #: the free dim over which the cost adds up examples, where that was asked for
+    batch: str = ""
 
 
 def variables(atoms: tuple[Atom, ...]) -> Iterator[Var]:

@@ -52,6 +52,23 @@ def write(path: Path, text: str, force: bool = False) -> None:
     _replace(path, data, old)
 
 
+def write_data(path: Path, data: bytes) -> None:
+    """Put data in a file whole or not at all, whatever was there: trained parameters, plots.
+
+    Raises OSError. What is no regular file (a pipe, /dev/null) is written to as it is.
+    """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        _replace(path, data, None)
+        return
+    if stat.S_ISREG(old.st_mode):
+        _replace(path, data, old)
+    else:
+        path.write_bytes(data)
+
+
 def _replace(path: Path, data: bytes, old: os.stat_result | None) -> None:
     """Write beside the file, flush to the disk, rename; owner and permissions stay."""
     beside = path.with_name(f".bpc-{secrets.token_hex(8)}.tmp")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bpc.ir import Atom, Equation, Function, Literal, Program, Var
 from bpc.types import Axis, Size, show
 
@@ -34,6 +36,8 @@ def _attribute(value: object) -> str:
         return f"({', '.join(map(_attribute, value))})"
     if isinstance(value, Size | Axis):
         return str(value)
+    if isinstance(value, Function):
+        return value.name
     return repr(value)
 
 
@@ -48,17 +52,22 @@ def print_equation(equation: Equation, name: _Names | None = None) -> str:
 
 def print_function(function: Function) -> str:
     """The whole function; a rule stands where the backward part begins."""
-    name = _Names()
+    return "\n".join(_lines(function, _Names(), "")) + "\n"
+
+
+def _lines(function: Function, name: _Names, pad: str) -> Iterator[str]:
     params = ", ".join(f"{name(p)}: {p.type}" for p in function.params)
-    lines = [f"function {function.name}({params})"]
-    backward = False
+    yield f"{pad}function {function.name}({params})"
+    backward = bool(pad)
     for equation in function.body:
         if equation.adjoint and not backward:
-            lines.append("    -- backward")
+            yield "    -- backward"
             backward = True
-        lines.append(f"    {print_equation(equation, name)}  # {equation.span.line}")
-    lines.append(f"    return {', '.join(name(r) for r in function.results)}")
-    return "\n".join(lines) + "\n"
+        for _, value in equation.attrs:
+            if isinstance(value, Function):
+                yield from _lines(value, name, f"{pad}    ")
+        yield f"{pad}    {print_equation(equation, name)}  # {equation.span.line}"
+    yield f"{pad}    return {', '.join(name(r) for r in function.results)}"
 
 
 def print_program(program: Program) -> str:

@@ -24,6 +24,7 @@ EXAMPLES = """
 Examples:
   bpc compile model.bp -o model_grad.py
   bpc check *.bp
+  bpc train model.bp --data train.npz --out params.npz
   bpc derive "w^3" --wrt w --at w=2
   bpc ops softmax
 """

@@ -35,6 +35,7 @@ Examples:
 @options.level
 @options.settings
 @options.wrt
+@options.emit
 @options.limit
 @click.option("--force", is_flag=True, help="Overwrite a file that bpc did not write.")
 @click.option("--verify-ir", is_flag=True, help="Check the program after each pass.")
@@ -45,6 +46,7 @@ def command(
     level: str,
     settings: tuple[tuple[str, int | float], ...],
     wrt: list[str],
+    emit: list[str],
     limit: int,
     force: bool,
     verify_ir: bool,
@@ -58,7 +60,7 @@ def command(
     try:
         text = compile_source(
             source.text, source.name, level=int(level), settings=dict(settings), wrt=wrt,
-            limit=limit, verify_ir=verify_ir,
+            emit=emit, limit=limit, verify_ir=verify_ir,
         )  # fmt: skip
     except BpcError as error:
         raise BpcError(renamed(error.diagnostics, shown(model))) from None

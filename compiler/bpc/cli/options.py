@@ -58,7 +58,7 @@ def listed(context: click.Context, param: click.Parameter, values: tuple[str, ..
 def level(command: Command) -> Command:
     """Add `-O`."""
     return click.option(
-        "-O", "level", type=click.Choice(["0", "1", "2"]), default="1", show_default=True,
+        "-O", "--level", "level", type=click.Choice(["0", "1", "2"]), default="1", show_default=True,
         help="Level: 0 one line per step, 1 simplified, 2 as fast as can be.",
     )(command)  # fmt: skip
 
@@ -76,6 +76,14 @@ def wrt(command: Command) -> Command:
     return click.option(
         "--wrt", multiple=True, callback=listed, metavar="NAMES",
         help="What the gradient is by, as in --wrt w,x. Default: all params.",
+    )(command)  # fmt: skip
+
+
+def emit(command: Command) -> Command:
+    """Add `--emit`."""
+    return click.option(
+        "--emit", multiple=True, callback=listed, metavar="NAMES",
+        help="Further functions to write: sgd, momentum, adam, adamw.",
     )(command)  # fmt: skip
 
 

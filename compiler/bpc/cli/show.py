@@ -51,16 +51,23 @@ def paint(diagnostic: Diagnostic) -> str:
 
 
 def renamed(diagnostics: Iterable[Diagnostic], name: str) -> tuple[Diagnostic, ...]:
-    """The same diagnostics with another name for the file."""
+    """The same diagnostics with another name for the file, but not for a library.
+
+    The outermost place is in the file: a library is reached by a call alone.
+    """
     sources: dict[Source, Source] = {}
 
-    def move(span: Span) -> Span:
-        source = sources.setdefault(span.source, Source(name, span.source.text))
-        return Span(source, span.start, span.end)
+    def move(span: Span, file: Source) -> Span:
+        if span.source is not file:
+            return span
+        return replace(span, source=sources.setdefault(file, Source(name, file.text)))
 
-    return tuple(
-        replace(d, span=move(d.span), calls=tuple(map(move, d.calls))) for d in diagnostics
-    )
+    moved = []
+    for d in diagnostics:
+        file = (*d.calls, d.span)[0].source
+        calls = tuple(move(call, file) for call in d.calls)
+        moved.append(replace(d, span=move(d.span, file), calls=calls))
+    return tuple(moved)
 
 
 def table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> None:

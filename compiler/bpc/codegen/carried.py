@@ -14,10 +14,10 @@ _NAME = re.compile(r"\b_[a-z]\w*")
 def functions(package: str, module: str) -> dict[str, str]:
     """Name to source text of the functions of a module."""
     text = files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")
-    parts = re.split(r"^(?=def |\S)", text, flags=re.MULTILINE)
+    parts = re.split(r"^(?=[^\s)])", text, flags=re.MULTILINE)
     found = {}
     for part in parts:
-        match = re.match(r"def (_\w+)\(", part)
+        match = re.match(r"def (\w+)\(", part)
         if match:
             found[match[1]] = part.rstrip() + "\n"
     return found
@@ -38,7 +38,10 @@ def closure(wanted: Iterable[str], source: dict[str, str]) -> list[str]:
 def sources(scalars: bool) -> dict[str, str]:
     """All functions that a module (of scalars) may carry."""
     binding = functions("bpc.codegen", "binding")
+    steps = functions("bpc.codegen", "optimiser_text")
+    steps |= functions("bpc.codegen", "second_text")
     if scalars:
         own = functions("bpc.codegen", "scalar_binding")
-        return {"_values": binding["_values"], **own, **functions("bpc.ops", "scalars")}
-    return {**binding, **functions("bpc.ops", "helpers")}
+        return {"_values": binding["_values"], **own, **functions("bpc.ops", "scalars"), **steps}
+    networks = functions("bpc.ops", "network_helpers")
+    return {**binding, **functions("bpc.ops", "helpers"), **networks, **steps}

@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller
 from bpc.ir import Argument, Equation, Function, Literal, Program, Var
+from bpc.ops.dropout import drops
+from bpc.ops.loops import Loop
 from bpc.source import Source, Span
 from bpc.types import Size, Type
+
+#: functions that compute the outputs: they take just the inputs that those need, and never drop
+FORWARD = ("forward", "jacobian")
 
 
 def plain(text: str) -> str:
@@ -47,11 +52,19 @@ class Writer:
     names: Names = field(default_factory=Names)
     arguments: dict[Var, str] = field(default_factory=dict)
     speller: Speller = field(init=False)
+    #: whether `cost` and `value_and_grad` take rng
+    drops: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        for argument in (*self.program.params, *self.program.inputs):
+        arguments = (*self.program.params, *self.program.inputs)
+        plain_names = [a for a in arguments if a.key.isidentifier()]
+        for argument in plain_names:
             self.arguments[argument.var] = self.names.claim(argument.key)
         self.speller = Speller({d: self.names.claim(d) for d in self.program.dims})
+        for argument in arguments:  # `conv1.W` becomes conv1_W, if nothing of the source is that
+            if argument.var not in self.arguments:
+                self.arguments[argument.var] = self.names.claim(argument.key)
+        self.drops = drops(self.program.functions["cost"])
         self.speller.infinity = "math" if self.scalars else "np"
 
     def name(self, argument: Argument) -> str:
@@ -64,7 +77,7 @@ class Writer:
 
     def comment(self, span: Span) -> str:
         """`file.bp:12`."""
-        return f"{plain(self.source.name)}:{span.line}"
+        return plain(str(span))
 
     def template(self, argument: Argument) -> str:
         """`("real", ("N", 64))`; None stands for a size that is computed from dims."""
@@ -77,7 +90,7 @@ class Writer:
 
     def needed(self, function: Function) -> list[Argument]:
         """The inputs that a function takes: `forward` those that it reads, or its dims are read off."""
-        if function.name != "forward":
+        if function.name not in FORWARD:
             return list(self.program.inputs)
         used: set[object] = set(function.results)
         dims: set[str] = set()
@@ -105,6 +118,9 @@ def dims_in(argument: Argument) -> set[str]:
 def dims_of(equation: Equation) -> set[str]:
     """The dims that an equation's text may need."""
     found = {d for out in equation.outs for axis in out.type.shape for d in axis.size.dims()}
+    if equation.op == "scan":
+        loop = Loop.of(equation)
+        found |= loop.length.dims().union(*map(dims_of, loop.body.body))
     for arg in equation.args:
         found |= {d for axis in arg.type.shape for d in axis.size.dims()}
         if isinstance(arg, Literal) and isinstance(arg.value, Size):

@@ -6,36 +6,47 @@ line stays short and the expression shallow; the others get a line each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bpc.codegen import expression as e
 from bpc.codegen import layout
 from bpc.codegen.expression import Code
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller, Term
+from bpc.codegen.steps import updated_in_place
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
+from bpc.ops.loops import Loop
 from bpc.source import Span
 
 DEEPEST = 20
 WIDEST = 64
 SECTIONS = ("# forward, left to right", "# backward, right to left")
+Comment = Callable[[Span], str]
 
 
 class Kernel:
-    """Prints one function."""
+    """Prints one function, or the body of a loop in it."""
 
     def __init__(
-        self, function: Function, speller: Speller, names: Names, arguments: dict[Var, str],
-        scalars: bool,
+        self, function: Function, speller: Speller, names: Names, arguments: Mapping[Var, str],
+        scalars: bool, indent: int = 4,
     ) -> None:  # fmt: skip
         self.function, self.speller, self.scalars = function, speller, scalars
-        self.names = names
+        self.names, self.indent = names, indent
         self.known: dict[Var, str] = dict(arguments)
         self.inlined: dict[Var, Code] = {}
         self.origin: dict[Var, Equation] = {}
         self.uses = uses(function)
         self.last: dict[Var, Equation] = {}
+        #: arrays that were made of one number, and belong to nobody else yet
+        self.filled: set[Atom] = set()
+        #: new values of carries whose arrays are the loop's own, with the old values
+        self.totals: dict[Var, Var] = {}
+        #: entries that are read more than once, each with its text
+        self.entries: dict[Var, Code] = {}
+        #: where results of a loop's body go: `hs[t]`
+        self.stores: dict[Var, list[str]] = {}
         self.lines: list[str] = []
         self.section = -1
         for equation in function.body:
@@ -46,13 +57,20 @@ class Kernel:
                 if out.named and out not in self.known:
                     self.known[out] = names.claim(out.name)
 
-    def body(self, comment: Callable[[Span], str]) -> list[str]:
+    def body(self, comment: Comment) -> list[str]:
         """The lines between the signature and the return."""
         results = set(self.function.results)
         for equation in self.function.body:
+            if equation.op == "scan":
+                self.open_entries(equation, comment)
+                self.loop(Loop.of(equation), comment)
+                continue
+            self.open_entries(equation, comment)
             code = self.render(equation)
             out = equation.out
             self.origin[out] = equation
+            if equation.op == "full" and self.uses.get(out, 0) == 1:
+                self.filled.add(out)
             if out not in results and self.fits_inside(out, code):
                 self.inlined[out] = code
             else:
@@ -67,25 +85,60 @@ class Kernel:
         """Whether a value may be written where it is read."""
         if out.named or self.uses.get(out, 0) != 1 or code.depth >= DEEPEST - 4:
             return False
+        reader = self.last[out]
+        if reader.op == "scan":
+            return out in Loop.of(reader).inits
         if len(code.text) <= WIDEST:
             return True
-        reader = self.last[out]
         return len(code.terms) > 1 and reader.op in ("add", "sub") and reader.args[0] is out
 
-    def assign(self, equation: Equation, code: Code, comment: Callable[[Span], str]) -> None:
+    def assign(self, equation: Equation, code: Code, comment: Comment) -> None:
         """Write a line; where it is too long, arguments get lines of their own first."""
         out = equation.out
-        if out not in self.known:
-            self.known[out] = self.names.claim(out.name)
-        target, note = self.known[out], comment(equation.span)
-        while not layout.fits(4, target, code, note) and len(code.terms) < 3:
+        target, note = self.target(out), comment(equation.span)
+        while not layout.fits(self.indent, target, code, note) and len(code.terms) < 3:
             if not self.shorten(equation, comment):
                 break
             code = self.render(equation)
         self.open_section(equation.adjoint)
-        self.lines += layout.statement(4, target, code, note)
+        added = self.added(equation)
+        if added is not None:
+            self.lines += layout.statement(self.indent, target, added, note, "+=")
+        else:
+            self.lines += layout.statement(self.indent, target, code, note)
+        self.store(out)
 
-    def shorten(self, equation: Equation, comment: Callable[[Span], str]) -> bool:
+    def added(self, equation: Equation) -> Code | None:
+        """What is added to a total in place, where the equation does no more than that."""
+        state = self.totals.get(equation.out)
+        if state is None or equation.op != "add" or self.uses[state] != 1:
+            return None
+        rest = [a for a in equation.args if a is not state]
+        return self.code(rest[0]) if len(rest) == 1 else None
+
+    def open_entries(self, equation: Equation, comment: Comment) -> None:
+        """Lines for the entries that an equation is the first to read, of those read again."""
+        for arg in equation.args:
+            if arg in self.entries and isinstance(arg, Var):
+                self.known[arg] = self.names.claim(arg.name)
+                code = self.entries.pop(arg)
+                self.lines += layout.statement(self.indent, self.known[arg], code)
+
+    def target(self, out: Var) -> str:
+        """What a value is assigned to: its name, or its place in a stack that alone needs it."""
+        stores = self.stores.get(out, [])
+        if out not in self.known and len(stores) == self.uses.get(out, 0) == 1:
+            return stores.pop()
+        if out not in self.known:
+            self.known[out] = self.names.claim(out.name)
+        return self.known[out]
+
+    def store(self, out: Var) -> None:
+        """Put a value into the stacks that want it."""
+        for target in self.stores.pop(out, []):
+            self.lines += layout.statement(self.indent, target, self.code(out))
+
+    def shorten(self, equation: Equation, comment: Comment) -> bool:
         """Give the longest argument a line of its own, or make it shorter if it would not fit one."""
         inside = [a for a in equation.args if isinstance(a, Var) and a in self.inlined]
         longest = max(inside, key=lambda a: len(self.inlined[a].text), default=None)
@@ -93,8 +146,8 @@ class Kernel:
             return False
         origin = self.origin[longest]
         code = self.inlined[longest]
-        fits = len(code.terms) > 2 or layout.fits(4, longest.name, code, comment(origin.span))
-        if not fits and self.shorten(origin, comment):
+        wide = not layout.fits(self.indent, longest.name, code, comment(origin.span))
+        if wide and len(code.terms) <= 2 and self.shorten(origin, comment):
             self.inlined[longest] = self.render(origin)
             return True
         self.assign(origin, self.inlined.pop(longest), comment)
@@ -105,6 +158,67 @@ class Kernel:
         if self.section < int(adjoint):
             self.section = int(adjoint)
             self.lines.append(f"    {SECTIONS[self.section]}")
+
+    # Loops
+
+    def loop(self, loop: Loop, comment: Comment) -> None:
+        """What the loop starts with, room for what it stacks, and its steps."""
+        self.open_section(loop.adjoint)
+        pad, note = self.indent, comment(loop.span)
+        for out in loop.outs:
+            if out not in self.known:
+                self.known[out] = self.names.claim(out.name)
+        for out, init in zip(loop.outs, loop.inits):
+            self.lines += layout.statement(pad, self.known[out], self.code(init), note)
+        for out in loop.outs[loop.carries :]:
+            self.lines += layout.statement(pad, self.known[out], self.speller.empty(out.type), note)
+        index = self.names.claim(loop.index.name)
+        steps = f"range({self.speller.size(loop.length).text})"
+        steps = f"reversed({steps})" if loop.reverse else steps
+        head = f"{' ' * pad}for {index} in {steps}:"
+        self.lines.append(f"{head}  # {note}" if len(head) + len(note) + 4 <= 88 else head)
+        self.lines += self.steps(loop, index, comment)
+        self.names.free(index)
+        for out in loop.outs:
+            self.store(out)
+
+    def steps(self, loop: Loop, index: str, comment: Comment) -> list[str]:
+        """The lines of one step."""
+        names = [self.known[out] for out in loop.outs]
+        carried = names[: loop.carries]
+        known = {loop.index: index, **dict(zip(loop.states, carried))}
+        direct = updated_in_place(loop)
+        known |= {u: name for u, name in zip(loop.updates, carried) if u in direct}
+        inner = Kernel(loop.body, self.speller, self.names, known, self.scalars, self.indent + 4)
+        inner.section = 1
+        inner.totals = {
+            u: s
+            for s, u, init in zip(loop.states, loop.updates, loop.inits)
+            if isinstance(u, Var) and u in direct and init in self.filled
+        }
+        inner.inlined.update((p, self.code(a)) for p, a in zip(loop.shared, loop.constants))
+        for p, sequence in zip(loop.entries, loop.sequences):
+            text = e.name(f"{self.code(sequence).text}[{index}]")
+            often = inner.uses.get(p, 0) > 1
+            (inner.entries if often else inner.inlined)[p] = text
+        for atom, stack in zip(loop.emits, names[loop.carries :]):
+            target = f"{stack}[{index}]"
+            if isinstance(atom, Var) and atom not in loop.body.params:
+                inner.stores.setdefault(atom, []).append(target)
+            else:
+                inner.lines += layout.statement(inner.indent, target, inner.code(atom))
+        inner.body(comment)
+        late = [
+            (name, inner.code(u).text)
+            for name, s, u in zip(carried, loop.states, loop.updates)
+            if u not in direct and u is not s
+        ]
+        if late:
+            target, values = (", ".join(column) for column in zip(*late))
+            inner.lines += layout.statement(inner.indent, target, e.name(values))
+        return inner.lines
+
+    # Expressions
 
     def render(self, equation: Equation) -> Code:
         """The right side of an equation."""

@@ -25,24 +25,27 @@ _NARROW = re.compile("[\x20-\x7e\xa1-\u02ff\u0370-\u0482\u1e00-\u1fff\u2010-\u20
 _PRAGMA = re.compile(r"type:|fmt:|yapf:")
 
 
-def fits(indent: int, target: str, code: Code, comment: str | None = None) -> bool:
+def fits(indent: int, target: str, code: Code, comment: str | None = None, sign: str = "=") -> bool:
     """Tell whether `target = code  # comment` is no wider than 88 columns."""
-    return _width(_line(indent, f"{target} = {code.text}", comment)) <= WIDTH
+    return _width(_line(indent, f"{target} {sign} {code.text}", comment)) <= WIDTH
 
 
-def statement(indent: int, target: str, code: Code, comment: str | None = None) -> list[str]:
-    """Give the lines of `target = code  # comment`."""
-    line = _line(indent, f"{target} = {code.text}", comment)
+def statement(
+    indent: int, target: str, code: Code, comment: str | None = None, sign: str = "="
+) -> list[str]:
+    """Give the lines of `target = code  # comment`; the sign may be `+=`."""
+    head = f"{target} {sign}"
+    line = _line(indent, f"{head} {code.text}", comment)
     if _short(line):
         return [line]
     lines = None
     if _plain(line, comment) and _TARGET.fullmatch(target):
         if code.terms:
-            lines = _chain(indent, target, code, comment)
+            lines = _chain(indent, head, code, comment)
         elif code.call:
-            lines = _call(indent, f"{target} = {code.call[0]}", code.call, comment)
+            lines = _call(indent, f"{head} {code.call[0]}", code.call, comment)
         elif target.isidentifier() and _SIMPLE.fullmatch(code.text):
-            lines = _simple(indent, f"{target} =", code.text, comment)
+            lines = _simple(indent, head, code.text, comment)
     return lines or _by_black([line])
 
 
@@ -174,7 +177,7 @@ def _exploded(indent: int, head: str, items: Sequence[str], tail: str) -> list[s
     return [pad + head, *(f"{pad}    {item}," for item in items), pad + tail]
 
 
-def _chain(indent: int, target: str, code: Code, comment: str | None) -> list[str] | None:
+def _chain(indent: int, head: str, code: Code, comment: str | None) -> list[str] | None:
     """Give a chain of operators in parentheses."""
     first, last = code.terms[0], code.terms[-1]
     if len(code.terms) == 2 and (
@@ -186,7 +189,7 @@ def _chain(indent: int, target: str, code: Code, comment: str | None) -> list[st
     ):
         return None
     tail = _line(0, ")", comment)
-    return _bracketed(indent, f"{target} = (", code.text, code.terms, tail)
+    return _bracketed(indent, f"{head} (", code.text, code.terms, tail)
 
 
 def _call(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
+from bpc.ops.loops import Loop
 from bpc.types import ONE, Shape
 
 ARITHMETIC = ("add", "sub", "mul", "div")
@@ -23,10 +24,20 @@ def loosen(function: Function, scalars: bool) -> Function:
     if scalars:
         return function
     made: dict[Var, Equation] = {}
+    body = _loosened(function.body, made, set())
+    results = _own(function, body, made)
+    return live(Function(function.name, function.params, tuple(body), results, function.labels))
+
+
+def _loosened(
+    equations: Sequence[Equation], made: dict[Var, Equation], numbers: set[Var]
+) -> list[Equation]:
+    """Equations as NumPy needs them; `made` and `numbers` take in what defines each variable."""
     body: list[Equation] = []
-    numbers: set[Var] = set()
-    for explicit in function.body:
+    for explicit in equations:
         equation = _picked(explicit, made)
+        if equation.op == "scan":
+            equation = _loosened_loop(Loop.of(equation))
         spelling = OPS[equation.op].numpy
         if _of_numbers(equation, numbers):
             made[equation.out] = equation
@@ -44,10 +55,21 @@ def loosen(function: Function, scalars: bool) -> Function:
             equation.op, args, equation.outs, equation.span, equation.attrs, equation.adjoint
         )
         equation = _between_numbers(equation, numbers, body)
-        made[equation.out] = equation
+        made.update(dict.fromkeys(equation.outs, equation))
         body.append(equation)
-    results = _own(function, body, made)
-    return live(Function(function.name, function.params, tuple(body), results, function.labels))
+    return body
+
+
+def _loosened_loop(loop: Loop) -> Equation:
+    """The same of the body of a loop. The index is a number of Python's; new carries are none."""
+    numbers = {loop.index}
+    body = _loosened(loop.body.body, {}, numbers)
+    span = body[-1].span if body else loop.span
+    anchor = Equation("identity", (), (), span, (), loop.adjoint)
+    updates = tuple(_filled(u, anchor, body, True, numbers) for u in loop.updates)
+    inner = loop.body
+    changed = Function(inner.name, inner.params, tuple(body), (*updates, *loop.emits), inner.labels)
+    return loop.with_body(live(changed)).equation()
 
 
 def _picked(equation: Equation, made: dict[Var, Equation]) -> Equation:
@@ -200,7 +222,7 @@ def _own(function: Function, body: list[Equation], made: dict[Var, Equation]) ->
     taken: set[Var] = set(function.params)
     for position, (label, result) in enumerate(zip(function.labels, function.results)):
         last = body[-1] if body else None
-        scalar_cost = position == 0 and function.name != "forward"
+        scalar_cost = position == 0 and function.name in ("cost", "value_and_grad", "jvp")
         if isinstance(result, Literal):
             if last is None or (scalar_cost and not result.type.shape):
                 results.append(result)
@@ -224,6 +246,8 @@ def _own(function: Function, body: list[Equation], made: dict[Var, Equation]) ->
 def _root(var: Var, made: dict[Var, Equation]) -> tuple[Var, bool]:
     """The variable whose memory this one shows, and whether it shows all of it in order."""
     contiguous = True
+    if var in made and made[var].op == "scan":
+        return var, _fresh(Loop.of(made[var]), var, made)
     while var in made and OPS[made[var].op].view:
         equation = made[var]
         if equation.op not in ("identity", "reshape", "expand_dims", "stop"):
@@ -233,3 +257,18 @@ def _root(var: Var, made: dict[Var, Equation]) -> tuple[Var, bool]:
             return var, contiguous
         var = source
     return var, contiguous
+
+
+def _fresh(loop: Loop, out: Var, outside: dict[Var, Equation]) -> bool:
+    """Whether a result of a loop surely has memory of its own: a stack, a sum made in it."""
+    position = loop.outs.index(out)
+    if position >= loop.carries:
+        return True
+    update = loop.updates[position]
+    made = {o: e for e in loop.body.body for o in e.outs}
+    if not isinstance(update, Var) or update not in made:
+        return False
+    root, _ = _root(update, made)
+    init = loop.inits[position]
+    filled = isinstance(init, Var) and init in outside and outside[init].op == "full"
+    return root in made and not OPS[made[root].op].view and filled

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from bpc.codegen import carried, expression, initialisers, layout, wrappers
+from bpc.codegen import (
+    carried,
+    expression,
+    initialisers,
+    layout,
+    optimisers,
+    second,
+    wrappers,
+)
 from bpc.codegen.context import Writer, described, plain, type_text
 from bpc.codegen.kernel import Kernel
 from bpc.codegen.loosen import loosen
@@ -20,12 +28,21 @@ ORDER = ("forward", "cost", "value_and_grad")
 
 
 def write_module(
-    program: Program, source: Source, version: str, level: int, wrt: tuple[str, ...]
+    program: Program,
+    source: Source,
+    version: str,
+    level: int,
+    wrt: tuple[str, ...],
+    emit: Collection[str] = (),
 ) -> str:
-    """The module's text. The program must have `forward`, `cost` and `value_and_grad`."""
+    """The module's text. The program must have `forward`, `cost` and `value_and_grad`.
+
+    `emit` names what else is to be written: functions of `second.KERNELS`, and optimisers.
+    """
     w = Writer(program, source, wrt, _all_scalar(program))
     public: list[str] = []
     kernels: list[str] = []
+    taken: dict[str, list[str]] = {}
     for name in ORDER:
         if name == "forward" and not program.outputs:
             public += ["", "", *wrappers.forward_as_cost(w)]
@@ -34,7 +51,17 @@ def write_module(
         kernel, dims = _kernel(w, function)
         kernels += ["", "", *kernel]
         public += ["", "", *wrappers.public(w, function, dims)]
-    lines = [*_tables(w), *public, *initialisers.functions(w), *kernels]
+        taken[name] = dims
+    for name, needs in second.KERNELS.items():
+        if name not in emit:
+            continue
+        function = loosen(program.functions[needs], w.scalars)
+        if needs not in taken:
+            kernel, taken[needs] = _kernel(w, function)
+            kernels += ["", "", *kernel]
+        public += ["", "", *second.function(w, name, function, taken[needs], program.batch)]
+    lines = [*_tables(w), *public, *initialisers.functions(w), *optimisers.functions(emit)]
+    lines += kernels
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
     body = "\n\n\n".join([body, *(h.rstrip() for h in helpers)])
@@ -107,7 +134,9 @@ def _kernel(w: Writer, function: Function) -> tuple[list[str], list[str]]:
     arguments = [*w.program.params, *inputs]
     w.speller.needs_dtype = False
     w.speller.used.clear()
-    kernel = Kernel(function, w.speller, w.locals(), w.arguments, w.scalars)
+    free, known = w.locals(), dict(w.arguments)
+    known |= {p: free.claim(p.name) for p in function.params if p not in known}
+    kernel = Kernel(function, w.speller, free, known, w.scalars)
     body = kernel.body(w.comment)
     names = [w.name(a) for a in arguments]
     if w.speller.needs_dtype:
@@ -116,5 +145,8 @@ def _kernel(w: Writer, function: Function) -> tuple[list[str], list[str]]:
     returned = layout.returned(4, kernel.results())
     dims = [d for d in w.program.dims if d in w.speller.used]
     extra = [w.speller.names[d] for d in dims]
-    lines = layout.signature(0, f"_{function.name}", [*names, *extra], modern=True)
+    seed = ["seed"] if wrappers.takes_rng(w, function) else []
+    varied = [name for p, name in known.items() if p not in w.arguments]
+    taken = [*names, *varied, *extra, *seed]
+    lines = layout.signature(0, f"_{function.name}", taken, modern=True)
     return [*lines, *body, *returned], extra

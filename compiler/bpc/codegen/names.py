@@ -32,3 +32,7 @@ class Names:
             name = f"{base}_{self._counts[base]}"
         self._taken.add(name)
         return name
+
+    def free(self, name: str) -> None:
+        """Let a name be claimed again: that of a loop's index, after the loop."""
+        self._taken.discard(name)

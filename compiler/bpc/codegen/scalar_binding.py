@@ -28,6 +28,13 @@ def _converted(function, params, **inputs):
     return result[0], grads
 
 
+def _numbers(params, inputs):
+    """All arguments as Python's numbers, parameters first."""
+    named = {**dict(zip(PARAMS, _values(params))), **inputs}
+    _one_dtype(named)
+    return [_plain(name, value) for name, value in named.items()]
+
+
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = {**PARAMS, **INPUTS}[name]

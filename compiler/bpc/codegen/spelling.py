@@ -190,6 +190,12 @@ class Speller:
             return self.call("np.zeros" if x.code.text == "0.0" else "np.ones", *args)
         return self.call("np.full", args[0], x.code, *args[1:])
 
+    def empty(self, type: Type) -> Code:
+        """`np.empty((T, N), dtype)`: room for what a loop stacks."""
+        names = {"int": "np.int64", "bool": "np.bool_"}
+        dtype = self.dtype() if type.kind == "real" else [e.name(names[type.kind])]
+        return self.call("np.empty", self.shape(type.shape), *dtype)
+
     def copy(self, x: Term) -> Code:
         """Memory of its own."""
         return e.method(x.code, "copy", [])

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bpc.codegen import expression, layout
-from bpc.codegen.context import Writer, bare, described, plain
+from bpc.codegen.context import FORWARD, Writer, bare, described, plain
 from bpc.ir import Argument, Equation, Function, Literal
 from bpc.ops import OPS
+from bpc.ops.loops import Loop
 from bpc.types import Size, size
 
 
 def public(w: Writer, function: Function, dims: list[str]) -> list[str]:
     """`forward`, `cost` or `value_and_grad`, whose kernel takes some dims."""
     inputs = w.needed(function)
-    lines = layout.signature(0, function.name, ["params", *_defaults(w, inputs)], modern=True)
+    rng = ["rng=None"] if takes_rng(w, function) else []
+    names = ["params", *defaults(w, inputs), *rng]
+    lines = layout.signature(0, function.name, names, modern=True)
     lines += _docstring(w, function, inputs)
     if w.scalars:
         return lines + _scalars(w, function, inputs)
     return lines + _arrays(w, function, inputs, dims)
 
 
+def takes_rng(w: Writer, function: Function) -> bool:
+    """Whether a function draws the masks of dropout."""
+    return w.drops and function.name not in FORWARD
+
+
 def forward_as_cost(w: Writer) -> list[str]:
     """`forward` of a model without outputs."""
     inputs = w.program.inputs
-    lines = layout.signature(0, "forward", ["params", *_defaults(w, inputs)], modern=True)
+    lines = layout.signature(0, "forward", ["params", *defaults(w, inputs)], modern=True)
     lines.append('    """The cost: the model names no output."""')
     call = expression.call("cost", ["params", *(w.name(a) for a in inputs)])
     return [*lines, *layout.returned(4, [call.text])]
 
 
-def _defaults(w: Writer, inputs: Sequence[Argument]) -> list[str]:
+def defaults(w: Writer, inputs: Sequence[Argument]) -> list[str]:
     """Inputs with their samples as defaults; after one, those without have None, which is refused."""
     texts: list[str] = []
     for argument in inputs:
@@ -60,6 +68,10 @@ def _docstring(w: Writer, function: Function, inputs: Sequence[Argument]) -> lis
     for name, argument in rows:
         type = described(argument).ljust(wide)
         lines.append(f"    {name.ljust(width)}  {type}{_note(argument)}".rstrip())
+    if takes_rng(w, function):
+        lines.append(
+            f"    {'rng'.ljust(width)}  {'Generator'.ljust(wide)}  for dropout; None drops nothing"
+        )
     return [*lines, '    """']
 
 
@@ -133,11 +145,7 @@ def _arrays(
     w: Writer, function: Function, inputs: Sequence[Argument], dims: list[str]
 ) -> list[str]:
     arguments = [*w.program.params, *inputs]
-    given = "{" + ", ".join(f'"{w.name(a)}": {w.name(a)}' for a in inputs) + "}"
-    checks = _sizes(w, arguments) + _requirements(w, function)
-    found = "dims" if checks or dims else "_"
-    lines = layout.call_statement(4, f"arrays, {found}", "_bind", ["params", given]) + checks
-    taken = [f'dims["{d}"]' for d in dims]
+    lines, taken = bound(w, function, inputs, dims)
     call = f"_{function.name}({', '.join(['*arrays', *taken])})"
     keys, count = _keys(w, function)
     results = function.results[1:] if function.name == "value_and_grad" else function.results
@@ -159,6 +167,20 @@ def _arrays(
     if function.name == "forward":
         return [*lines, f"    return dict({pairs})"]
     return [*lines, f"    return float(value), dict({pairs})"]
+
+
+def bound(
+    w: Writer, function: Function, inputs: Sequence[Argument], dims: list[str]
+) -> tuple[list[str], list[str]]:
+    """The lines that bind and check the arguments; what the kernel takes besides the arrays."""
+    given = "{" + ", ".join(f'"{w.name(a)}": {w.name(a)}' for a in inputs) + "}"
+    if w.scalars:
+        return layout.call_statement(4, "arrays", "_numbers", ["params", given]), []
+    checks = _sizes(w, [*w.program.params, *inputs]) + _requirements(w, function)
+    found = "dims" if checks or dims else "_"
+    lines = layout.call_statement(4, f"arrays, {found}", "_bind", ["params", given]) + checks
+    taken = [f'dims["{d}"]' for d in dims]
+    return lines, [*taken, *(["_seed(rng)"] if takes_rng(w, function) else [])]
 
 
 def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:
@@ -212,7 +234,7 @@ def _requirements(w: Writer, function: Function) -> list[str]:
     """What operators need of the sizes, where only the call can tell."""
     lines: list[str] = []
     seen: set[tuple[Size, str]] = set()
-    for equation in function.body:
+    for equation in _everywhere(function):
         lines += _divisor(w, equation, lines)
         requires = OPS[equation.op].requires
         if requires is None:
@@ -230,6 +252,14 @@ def _requirements(w: Writer, function: Function) -> list[str]:
             message = f'"{what} ({w.comment(equation.span)})"'
             lines += layout.call_statement(4, None, "_require", [f"{text} >= {-int(low)}", message])
     return lines
+
+
+def _everywhere(function: Function) -> Iterator[Equation]:
+    """The equations of a function and of the loops in it."""
+    for e in function.body:
+        if e.op == "scan":
+            yield from _everywhere(Loop.of(e).body)
+        yield e
 
 
 def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:

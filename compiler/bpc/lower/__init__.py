@@ -15,15 +15,17 @@ from dataclasses import replace
 from bpc import syntax
 from bpc.diagnostics import BpcError, Diagnostic, Problem, did_you_mean
 from bpc.ir import Atom, Equation, Function, Program, Var, live
-from bpc.lower import calls, declarations, expressions, statements
-from bpc.lower.context import LIMIT, Context, Failed, SettingError
+from bpc.lower import calls, declarations, expressions, loops, statements
+from bpc.lower.context import LIMIT, Context, Failed, Library, SettingError, no_library
 from bpc.lower.scope import Scope
 from bpc.ops import OPS, Builder
+from bpc.ops.dropout import certain
+from bpc.ops.loops import Loop
 from bpc.source import Span
 from bpc.types import Size
 
 __all__ = ["LIMIT", "SettingError", "lower"]
-RULE_MODULES = (calls, declarations, expressions, statements)
+RULE_MODULES = (calls, declarations, expressions, loops, statements)
 FRAMES = 10_000  # more than DEPTH nested rules take
 
 
@@ -32,13 +34,16 @@ def lower(
     diagnostics: list[Diagnostic],
     settings: Mapping[str, int | float],
     limit: int = LIMIT,
+    library: Library = no_library,
 ) -> Program:
     """The program of a model, with functions `cost` and, where it has outputs, `forward`.
+
+    `library` finds what `use` brings in.
 
     Raises BpcError with the given diagnostics and those found here; SettingError.
     """
     start = Span(model.source, 0, 0)
-    c = Context(model, Builder(start), Scope(), dict(settings), limit, list(diagnostics))
+    c = Context(model, Builder(start), Scope(), dict(settings), library, limit, list(diagnostics))
     with _deep_stack():
         try:
             c.execute(model.statements)
@@ -111,7 +116,7 @@ def _program(c: Context) -> Program:
     outputs = tuple(c.outputs)
     if outputs:
         results = tuple(_name(c, expr.atom) for expr in c.outputs.values())
-        functions["forward"] = live(Function("forward", params, body, results, outputs))
+        functions["forward"] = live(certain(Function("forward", params, body, results, outputs)))
     nodes = sum(1 for e in functions["cost"].body if not OPS[e.op].moves)
     return Program(tuple(c.params), tuple(c.inputs), tuple(c.dims), name, outputs, functions, nodes)
 
@@ -123,8 +128,19 @@ def _name(c: Context, atom: Atom) -> Atom:
 
 def _named(c: Context, equation: Equation) -> Equation:
     """The equation with the names of the source, at the place of the statement that gives one."""
+    if equation.op == "scan":
+        loop = Loop.of(equation)
+        equation = loop.with_body(_named_body(c, loop.body)).equation()
     args = tuple([_name(c, a) for a in equation.args])
-    if equation.out in c.names:
-        out, span = c.names[equation.out]
-        return replace(equation, args=args, outs=(out,), span=span)
+    if equation.outs[0] in c.names:
+        out, span = c.names[equation.outs[0]]
+        return replace(equation, args=args, outs=(out, *equation.outs[1:]), span=span)
     return equation if args == equation.args else replace(equation, args=args)
+
+
+def _named_body(c: Context, body: Function) -> Function:
+    """The same of the body of a loop."""
+    params = tuple([c.names[p][0] if p in c.names else p for p in body.params])
+    equations = tuple([_named(c, e) for e in body.body])
+    results = tuple([_name(c, r) for r in body.results])
+    return Function(body.name, params, equations, results, body.labels)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import Parameter
 from inspect import signature as python_signature
 from typing import Any
 
-from bpc import syntax
+from bpc import lib, syntax
 from bpc.diagnostics import clip
 from bpc.lower import static
 from bpc.lower.arguments import bind
 from bpc.lower.context import Context, Failed, rule
 from bpc.lower.expressions import is_builtin
-from bpc.lower.naming import elsewhere, use
+from bpc.lower.layers import CallName, begin, layers_of
+from bpc.lower.naming import elsewhere, key_of, use
 from bpc.lower.roles import ROLES, default
+from bpc.lower.scope import Key
 from bpc.lower.values import Builtin, Function, describe_kind, simplest
 from bpc.ops import OPS, Expr
 from bpc.ops.fold import evaluate_equation
-from bpc.ops.networks import LATER
+from bpc.source import Span
 
 MOST_CALLS = 100
 RECURSION = "functions are inlined, so recursion has no end; `for` repeats"
@@ -27,14 +30,45 @@ AXES = ("Axis", "Axes", "NewAxis")
 
 
 @rule(syntax.Call)
-def _call(c: Context, node: syntax.Call) -> Any:
+def call(c: Context, node: syntax.Call, name: CallName | None = None) -> Any:
+    """The value of a call, which has the name if it is that of a layer."""
     function = _function(c, node.function)
+    if name is not None and name.explicit and not _is_layer(function):
+        _no_layer(c, function, node, name.span)
     if isinstance(function, Function):
-        return inline(c, function, node)
+        return inline(c, function, node, name)
     if isinstance(function, Builtin):
         return _builtin(c, function.name, node)
+    text = clip(node.function.span.text)
+    return c.fail(node.function.span, "BP303", name=text, what=describe_kind(function))
+
+
+@rule(syntax.As)
+def _as(c: Context, node: syntax.As) -> Any:
+    name = CallName(key_of(c, node.target), node.target.span, explicit=True)
+    return c.meaning(node.value, partial(call, name=name))
+
+
+def right_side(c: Context, node: Any, key: Key, span: Span) -> Any:
+    """The value of a right side; where that is the call of a layer, the target names it."""
+    return c.meaning(node, partial(call, name=CallName(key, span)) if _calls(node) else None)
+
+
+def _calls(node: Any) -> bool:
+    return isinstance(node, syntax.Call)
+
+
+def _is_layer(function: Any) -> bool:
+    return isinstance(function, Function) and function.is_layer
+
+
+def _no_layer(c: Context, function: Any, node: syntax.Call, span: Span) -> None:
+    """Refuse a name for a call that owns nothing."""
+    help = "the target of an assignment names its value"
+    if isinstance(function, Function):
+        help = f"declared as `layer {function.name}`, its calls have names"
     name = clip(node.function.span.text)
-    return c.fail(node.function.span, "BP303", name=name, what=describe_kind(function))
+    c.fail(span, "BP134", help, name=name, what=describe_kind(function))
 
 
 def _function(c: Context, node: Any) -> Any:
@@ -54,8 +88,6 @@ def _function(c: Context, node: Any) -> Any:
         return Builtin(node.name)
     if hidden is not None:
         return hidden
-    if node.name in LATER:
-        c.fail(node.span, "BP302", name=node.name)
     if node.name in c.model.lost:
         raise Failed
     return c.fail(node.span, "BP301", _similar(c, node), name=node.name)
@@ -63,13 +95,19 @@ def _function(c: Context, node: Any) -> Any:
 
 def _similar(c: Context, node: syntax.Name) -> str | None:
     functions = {n for n in OPS if is_builtin(n)} | {*c.scope.visible((Function, Builtin))}
+    for library in lib.NAMES:
+        model = c.library(library)
+        if model is not None and any(node.name == d.name.name for d in layers_of(model)):
+            name = f"{library}.{node.name}"
+            used = c.is_module(library)
+            return f"did you mean `{name}`?" if used else f"`use {library}` brings in `{name}`"
     return c.suggest(node.name, functions) or elsewhere(c, node.name, node.span)
 
 
-def inline(c: Context, function: Function, node: syntax.Call) -> Any:
-    """The body of a `def`, with the arguments bound in a scope of its own."""
+def inline(c: Context, function: Function, node: syntax.Call, called: CallName | None) -> Any:
+    """The body of a `def` or `layer`, with the arguments bound in a scope of its own."""
     definition = function.node
-    name = definition.name.name
+    name = function.name
     if len(c.calls) >= MOST_CALLS:
         c.fail(node.span, "BP404", limit=MOST_CALLS)
     given = bind(c, node, name, [p.name for p in definition.parameters])
@@ -78,29 +116,38 @@ def inline(c: Context, function: Function, node: syntax.Call) -> Any:
             help = f"it takes {', '.join(p.name for p in definition.parameters)}"
             c.fail(node.span, "BP307", help, name=name, argument=p.name)
     values = {key: c.meaning(a.value) for key, a in given.items()}
-    outer, hint = c.scope, c.m.hint
-    c.scope = function.scope.body(function, function.before)
+    outer, hint, owner = c.scope, c.m.hint, c.owner
+    instance = begin(c, function, node, called) if function.is_layer else owner
+    c.owner, c.scope = instance, function.scope.body(function, function.before)
+    instance.scopes.append(c.scope)
+    if called is not None and called.explicit:
+        c.m.hint = instance.prefix.removesuffix(".")
     c.calls.append((function, node.span))
     try:
         for p in definition.parameters:
             value = values[p.name] if p.name in values else c.meaning(p.default)
             c.scope.define((p.name, None), value)
         result = c.execute(definition.body)
+    except Failed:
+        instance.failed = True
+        raise
     finally:
         c.calls.pop()
-        c.scope, c.m.hint = outer, hint
+        instance.scopes.pop()
+        c.scope, c.m.hint, c.owner = outer, hint, owner
     if result is None:
-        _no_result(c, definition)
+        _no_result(c, function)
     return result
 
 
-def _no_result(c: Context, definition: syntax.Def) -> None:
+def _no_result(c: Context, function: Function) -> None:
     """Unless its `return` is a statement that could not be read."""
+    definition = function.node
     start, end = definition.span.start, definition.span.end
     if any(start <= d.span.start < end for d in c.diagnostics):
         raise Failed
     help = "a block ends with `return ...`"
-    c.fail(definition.name.span, "BP305", help, name=definition.name.name)
+    c.fail(definition.name.span, "BP305", help, name=function.name)
 
 
 def signature(name: str) -> tuple[Parameter, ...]:

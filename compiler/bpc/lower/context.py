@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from bpc import syntax
 from bpc.diagnostics import Diagnostic, Problem, did_you_mean
 from bpc.ir import Argument, Var
+from bpc.lower.instances import Instance
 from bpc.lower.scope import Key, Scope, spelling
-from bpc.lower.values import known
+from bpc.lower.values import Module, known
 from bpc.ops import Builder
 from bpc.source import Span
 from bpc.types import SizeTooLarge
@@ -25,6 +26,13 @@ SUGGESTIONS = 100  # how many errors are worth a search for similar names
 
 #: where the file defines a name, and the `for` that it is in
 Place = tuple[syntax.Target, syntax.For | None]
+
+#: the tree of a library, or None where there is none of the name
+Library = Callable[[str], syntax.Model | None]
+
+
+def no_library(name: str) -> None:
+    """The library of a compiler that has none."""
 
 
 class SettingError(Exception):
@@ -53,6 +61,7 @@ class Context:
     m: Builder
     scope: Scope
     settings: dict[str, int | float]
+    library: Library = no_library
     limit: int = LIMIT
     diagnostics: list[Diagnostic] = field(default_factory=list)
     settable: set[str] = field(default_factory=set)
@@ -69,25 +78,35 @@ class Context:
     wanted: dict[str, int] = field(default_factory=dict)
     #: functions being inlined, the outermost first, with the place of the call
     calls: list[tuple[object, Span]] = field(default_factory=list)
+    #: loops whose bodies are being read, the outermost first (see `loops.Frame`)
+    frames: list[Any] = field(default_factory=list)
     rounds: int = 0
     steps: int = 0
     depth: int = 0
     suggestions: int = 0
     places: dict[str, Place] = field(default_factory=dict)
-    seen: set[tuple[str, int, int]] = field(default_factory=set)
+    seen: set[object] = field(default_factory=set)
+    #: the call of a layer whose params are being declared; for the file one without a name
+    owner: Instance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.owner = Instance([self.scope], self.scope)
 
     def evaluate(self, node: Any) -> Any:
         """The value of an expression: an Expr, or what is known at compile time."""
         return known(self.meaning(node))
 
-    def meaning(self, node: Any) -> Any:
-        """The same, but what names a dim is a DimValue, which has the label too."""
+    def meaning(self, node: Any, rule: Callable[..., Any] | None = None) -> Any:
+        """The same, but what names a dim is a DimValue, which has the label too.
+
+        A `rule` takes the place of that for the kind of node.
+        """
         self.step(node.span)
         self.depth += 1
         try:
             if self.depth > DEPTH:
                 self.fail(node.span, "BP404", limit=DEPTH)
-            return self.apply(RULES[type(node)], node)
+            return self.apply(rule or RULES[type(node)], node)
         finally:
             self.depth -= 1
 
@@ -110,6 +129,8 @@ class Context:
                 if self.calls or self.exhausted:
                     raise
                 self.scope.poison(t.name for t in targets(statement))
+                lost = {n for n in named_calls(statement) if not self.is_module(n)}
+                self.scope.outside.lost_instances.update(lost)
                 continue
             if value is not None:
                 return value
@@ -120,9 +141,16 @@ class Context:
         """Whether the budget is spent: then nothing goes on."""
         return self.steps > self.limit
 
+    def is_module(self, name: str) -> bool:
+        """Whether a name means a library here."""
+        return isinstance(self.scope.lookup((name, None)), Module)
+
     def variable(self, key: Key) -> str:
-        """The name of a variable: local ones carry the round's number, repeated ones are counted."""
-        name = spelling(key) + (self.scope.suffix if key[1] is None else "")
+        """The name of a variable: that of a layer's call, the name, in a `for` the round's number.
+
+        Repeated ones are counted.
+        """
+        name = self.owner.prefix + spelling(key) + (self.scope.suffix if key[1] is None else "")
         count = self.wanted[name] = self.wanted.get(name, 0) + 1
         return name if count == 1 else f"{name}_{count}"
 
@@ -146,10 +174,12 @@ class Context:
 
     def record(self, problem: Problem, span: Span, calls: tuple[Span, ...] | None = None) -> None:
         """Record an error once; inside a function its calls are shown too."""
-        key = problem.code, span.start, span.end
+        inside = tuple(place for _, place in self.calls) if calls is None else calls
+        key: object = (problem.code, span)
+        if span.source is not self.model.source:  # the mistake is in the call: one for each
+            key = (key, inside)
         if key not in self.seen:
             self.seen.add(key)
-            inside = tuple(place for _, place in self.calls) if calls is None else calls
             self.diagnostics.append(problem.at(span, inside))
 
     def suggest(self, name: str, candidates: Iterable[str]) -> str | None:
@@ -175,3 +205,18 @@ def targets(statement: Any) -> list[syntax.Target]:
     if isinstance(statement, syntax.Dim | syntax.Const | syntax.Input | syntax.Param):
         return [item.target for item in statement.items]
     return []
+
+
+def named_calls(statement: Any) -> set[str]:
+    """The names that `as` would give in a statement."""
+    found: set[str] = set()
+    waiting = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, syntax.As):
+            found.add(node.target.name)
+        if isinstance(node, tuple):
+            waiting += node
+        elif isinstance(node, syntax.Node) and not isinstance(node, syntax.Def):
+            waiting += [getattr(node, f.name) for f in fields(node)]
+    return found

@@ -11,10 +11,11 @@ from bpc.diagnostics import Problem, did_you_mean
 from bpc.ir import Argument, Initialiser, Var
 from bpc.lower.arguments import bind
 from bpc.lower.context import Context, Failed, SettingError, rule
+from bpc.lower.layers import layers_of, own
 from bpc.lower.naming import define, key_of
 from bpc.lower.roles import axis_of, check_rank, checked_size
-from bpc.lower.scope import Key, spelling, text
-from bpc.lower.values import DimValue, describe, is_integer
+from bpc.lower.scope import Key, Scope, spelling, text
+from bpc.lower.values import DimValue, Function, Module, describe, is_integer
 from bpc.ops import Expr
 from bpc.types import Size, Type, dim, show, size
 
@@ -39,7 +40,7 @@ def _each(what: str) -> Callable[[Callable[[Context, Any], None]], Callable[[Con
                 try:
                     c.apply(declare, item)
                 except Failed:
-                    if c.exhausted:
+                    if c.exhausted or c.calls:
                         raise
                     c.scope.poison([item.target.name])
 
@@ -49,9 +50,19 @@ def _each(what: str) -> Callable[[Callable[[Context, Any], None]], Callable[[Con
 
 
 def only_in_file(c: Context, node: syntax.Node, what: str) -> None:
-    """Functions cannot have declarations."""
-    if c.calls:
-        c.fail(node.span, "BP110", what=what)
+    """Functions cannot have declarations, but layers have params."""
+    function = c.calls[-1][0] if c.calls else None
+    if isinstance(function, Function) and not (function.is_layer and what == "param"):
+        help = f"a `layer` has params: write `layer {function.node.name.name}`"
+        kind = "layer" if function.is_layer else "def"
+        c.fail(node.span, "BP110", help if what == "param" else None, what=what, kind=kind)
+    in_a_loop(c, node, what)
+
+
+def in_a_loop(c: Context, node: syntax.Node, what: str) -> None:
+    """Refuse what cannot be repeated: a step of a loop has no declarations."""
+    if c.frames and c.frames[-1].calls == len(c.calls):
+        c.fail(node.span, "BP144", what=what)
 
 
 @rule(syntax.Dim)
@@ -128,9 +139,26 @@ def _param(c: Context, item: syntax.Declarator) -> None:
         initialiser = _initialiser(c, item.initialiser, type)
     elif value is not None:
         initialiser = Initialiser("constant", (float(value),))
-    var = Var(spelling(key), type, named=True)
+    name = c.owner.prefix + spelling(key)
+    var = Var(name, type, named=True)
     define(c, c.scope.outside, key, Expr(c.m, var), item.target.span)
-    c.params.append(Argument(spelling(key), var, item.target.span, initialiser))
+    own(c, key, Expr(c.m, var), item.target.span)
+    c.params.append(Argument(name, var, item.target.span, initialiser))
+
+
+@rule(syntax.Use)
+def _use(c: Context, node: syntax.Use) -> None:
+    """A library's functions see nothing but the language: in them `conv2d` is the built-in one."""
+    only_in_file(c, node, "use")
+    name = node.name.name
+    model = c.library(name)
+    if model is None:
+        c.fail(node.name.span, "BP135", "there is `nn`, the layers", name=name)
+    scope = Scope(clock=c.scope.clock)
+    functions = {
+        d.name.name: Function(d, scope, 0, f"{name}.{d.name.name}") for d in layers_of(model)
+    }
+    define(c, c.scope.outside, (name, None), Module(name, functions), node.name.span)
 
 
 def _declared(c: Context, item: syntax.Declarator) -> tuple[Key, Type, float | int | bool | None]:

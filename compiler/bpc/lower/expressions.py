@@ -6,12 +6,24 @@ import math
 from typing import Any
 
 from bpc import syntax
-from bpc.diagnostics import Problem, clip
+from bpc.diagnostics import Problem, clip, did_you_mean
 from bpc.lower import static
 from bpc.lower.context import Context, rule
 from bpc.lower.index import subscript
+from bpc.lower.instances import Instance
+from bpc.lower.layers import attribute, missing, no_value, resolve
 from bpc.lower.naming import NO_EXPRESSION, superscript, unknown, use
-from bpc.lower.values import Builtin, describe, describe_kind, is_number
+from bpc.lower.scope import text
+from bpc.lower.values import (
+    Builtin,
+    DimValue,
+    Function,
+    Module,
+    describe,
+    describe_kind,
+    is_number,
+    simplest,
+)
 from bpc.ops import OPS, Expr
 from bpc.types import show
 
@@ -47,6 +59,13 @@ def _name(c: Context, node: syntax.Name) -> Any:
         return CONSTANTS[node.name]
     if is_builtin(node.name):
         return Builtin(node.name)
+    instance = use(c.scope.instance((node.name, None)))
+    if instance is not None:
+        return no_value(c, instance, node.span)
+    calls = c.scope.instance_keys(node.name)
+    if calls:
+        help = f"write the superscript, as in `{text(calls[0])}`"
+        return c.fail(node.span, "BP102", help, name=node.name)
     return unknown(c, (node.name, None), node.span)
 
 
@@ -59,10 +78,23 @@ def _index(c: Context, node: syntax.Index) -> Any:
         key = superscript(c, node.base.name, node.items[0])
         value = use(c.scope.lookup(key))
         return unknown(c, key, node.span) if value is None else value
+    if not _is_value(c, node.base):
+        found = resolve(c, node)
+        if isinstance(found, Expr):
+            return found
+        if isinstance(found, Instance):
+            return no_value(c, found, node.span)
+        missing(c, node)
     value = c.evaluate(node.base)
     if isinstance(value, tuple):
         return _entry(c, node, value)
     return subscript(c, node, c.m.expr(operand(c, value, node.base)))
+
+
+def _is_value(c: Context, base: Any) -> bool:
+    """Whether a plain name means a value, so that its index is one whatever calls are named."""
+    value = c.scope.lookup((base.name, None)) if isinstance(base, syntax.Name) else None
+    return value is not None and not isinstance(value, Function)
 
 
 def _entry(c: Context, node: syntax.Index, value: tuple[Any, ...]) -> Any:
@@ -169,7 +201,20 @@ def _conditional(c: Context, node: syntax.Conditional) -> Any:
 
 @rule(syntax.Attribute)
 def _attribute(c: Context, node: syntax.Attribute) -> Any:
-    value = operand(c, c.evaluate(node.base), node.base)
+    param = attribute(c, node)
+    if param is not None:
+        return param
+    base = c.evaluate(node.base)
+    if isinstance(base, Module):
+        return _function(c, node, base)
+    value = operand(c, base, node.base)
+    if node.name == "shape":
+        return tuple(
+            [
+                DimValue(a.label, a.size) if a.label else simplest(a.size)
+                for a in c.m.expr(value).shape
+            ]
+        )
     if node.name != "T":
         help = "`x.T` swaps the last two axes"
         if is_builtin(node.name):
@@ -184,6 +229,12 @@ def _attribute(c: Context, node: syntax.Attribute) -> Any:
     return c.m.emit("transpose", expr, order=(*range(rank - 2), rank - 1, rank - 2))
 
 
-@rule(syntax.As)
-def _as(c: Context, node: syntax.As) -> Any:
-    return c.fail(node.span, "BP105", "`as` names the call of a layer", name="as")
+def _function(c: Context, node: syntax.Attribute, module: Module) -> Function:
+    """`nn.dense`: a function of a library."""
+    if node.name in module.functions:
+        return module.functions[node.name]
+    names = [f"{module.name}.{name}" for name in module.functions]
+    help = did_you_mean(f"{module.name}.{node.name}", names) or f"it has {', '.join(names)}"
+    if is_builtin(node.name):
+        help = f"`{node.name}` needs no library: write `{node.name}(...)`"
+    return c.fail(node.span, "BP104", help, name=node.name, what=describe(module))

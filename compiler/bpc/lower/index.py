@@ -6,6 +6,7 @@ from typing import Any
 
 from bpc import syntax
 from bpc.lower.context import Context
+from bpc.lower.steps import entry, stands_outside, step_position
 from bpc.lower.values import describe, describe_kind, is_integer, is_number
 from bpc.ops import Expr
 from bpc.types import Size, show, size
@@ -27,15 +28,43 @@ def subscript(c: Context, node: syntax.Index, x: Expr) -> Expr:
             plans.append(("slice", _slice(c, item, length)))
             continue
         value = c.evaluate(item)
-        if is_number(value):
+        step = step_position(c, value) if isinstance(value, Expr) else None
+        first = not any(kind == "entry" for kind, _ in plans)
+        if step is not None and first and stands_outside(c, step[0], x):
+            _check_step(c, item, step, length)
+            plans.append(("entry", step))
+        elif is_number(value):
             plans.append(("drop", (_position(c, item, value, length), size(1), 1)))
         elif isinstance(value, Expr) and value.type.kind == "int":
             plans.append(("gather", value))
         else:
             c.fail(item.span, "BP216", what=describe_kind(value))
+    c.m.span = node.span
+    x, plans = _entered(c, x, plans)
     _check_order(c, node, [kind for kind, _ in plans])
     c.m.span = node.span
     return _gather(c, _cut(c, x, plans), [p for p in plans if p[0] != "drop"])
+
+
+def _entered(
+    c: Context, x: Expr, plans: list[tuple[str, Any]]
+) -> tuple[Expr, list[tuple[str, Any]]]:
+    """The entry that a step of a loop reads, and what is left to do."""
+    kinds = [kind for kind, _ in plans if kind != "new"]
+    if "entry" in kinds:
+        step = next(item for kind, item in plans if kind == "entry")
+        x = entry(c, x, kinds.index("entry"), step)
+    return x, [p for p in plans if p[0] != "entry"]
+
+
+def _check_step(c: Context, node: syntax.Node, step: Any, length: Size) -> None:
+    """Refuse an index that leaves the axis in the first or the last step."""
+    frame, slope, start = step
+    steps = frame.length - size(1)
+    for when, position in (("first", start), ("last", start + steps * size(slope))):
+        if frame.length != size(0) and _outside(position, size(0), length - size(1)):
+            what = f"in the {when} step, `{node.span.text}` is {position}: it"
+            c.fail(node.span, "BP219", what=what, length=length)
 
 
 def _check_order(c: Context, node: syntax.Index, kinds: list[str]) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 from bpc import syntax
 from bpc.lower.context import Context, Failed, Place, targets
 from bpc.lower.scope import POISON, Key, Scope, spelling, text
-from bpc.lower.values import is_integer
+from bpc.lower.values import Module, is_integer
 from bpc.source import Span
 
 MOST_SHOWN = 4
 NO_EXPRESSION = (syntax.Slice, syntax.New, syntax.Ellipsis_)  # what only an array's index can be
 #: what people write who think of Python
 FOREIGN = dict.fromkeys(("np", "numpy", "math", "torch"), "functions need no module: `exp(x)`")
+FOREIGN["nn"] = "`use nn` brings in the layer library"
 FOREIGN |= {"T": "`x.T` is x transposed", "range": "`for l in 1..3` counts from 1 to 3"}
 
 
@@ -40,12 +41,15 @@ def define(c: Context, scope: Scope, key: Key, value: Any, span: Span) -> None:
         c.fail(span, "BP108", "give one of the two another name", name=key[0])
     there = scope.define(key, value)
     if there == name:
-        c.fail(span, "BP107", _again(c, key, span), name=name)
+        library = isinstance(value, Module) or isinstance(scope.values[key], Module)
+        help = f"`use {name}` defines it too" if library else again(c, key, span)
+        c.fail(span, "BP107", help, name=name)
     if there is not None:
         c.fail(span, "BP109", name=name, other=there, spelling=spelling(key))
 
 
-def _again(c: Context, key: Key, span: Span) -> str:
+def again(c: Context, key: Key, span: Span) -> str:
+    """What to do about a name that is defined for a second time."""
     first, loop = places(c).get(key[0], (None, None))
     if first is not None and first.span == span and loop is not None:
         return f"each round of the `for` does it: write `{key[0]}[{loop.variable.name}]`"

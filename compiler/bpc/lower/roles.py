@@ -22,6 +22,19 @@ def value(c: Context, name: str, node: Any, first: Expr | None) -> Expr:
     return c.m.expr(operand(c, c.evaluate(node), node))
 
 
+def name(c: Context, function: str, node: Any, first: Expr | None) -> Expr:
+    """An array under a name: `x`, `w[1]`, `conv1.W`."""
+    head = node
+    while isinstance(head, syntax.Index | syntax.Attribute):
+        head = head.base
+    found = c.evaluate(node)
+    made = {o for e in c.m.body for o in e.outs}
+    if isinstance(found, Expr) and isinstance(head, syntax.Name):
+        if found.atom not in made or found.atom in c.names:
+            return found
+    return c.fail(node.span, "BP146", "name it first: `y = ...`", what=describe(found))
+
+
 def condition(c: Context, name: str, node: Any, first: Expr | None) -> Expr:
     """A bool array."""
     return c.m.expr(truth(c, c.evaluate(node), node, name))
@@ -195,6 +208,7 @@ def default(c: Context, role: str, name: str, found: Any, first: Expr | None, sp
 
 ROLES: dict[str, Callable[..., Any]] = {
     "Value": value,
+    "Name": name,
     "Factor": value,
     "Bool": condition,
     "Flag": flag,

@@ -49,6 +49,9 @@ class Scope:
     spellings: dict[str, Key] = field(default_factory=dict)
     families: dict[str, Key] = field(default_factory=dict)
     poisoned: set[str] = field(default_factory=set)
+    #: calls of layers by their names, which are no values, and when each got its name
+    instances: dict[Key, tuple[Any, int]] = field(default_factory=dict)
+    lost_instances: set[str] = field(default_factory=set)
 
     def round(self, number: int) -> Scope:
         """The scope of a round of a `for` inside this one."""
@@ -76,6 +79,32 @@ class Scope:
             if key[0] in scope.poisoned:
                 return POISON
         return None
+
+    def name_instance(self, key: Key, instance: Any) -> None:
+        """Let a name mean a call of a layer here, where its parameters are read."""
+        self.clock[0] += 1
+        self.instances[key] = instance, self.clock[0]
+
+    def instance(self, key: Key) -> Any:
+        """The call of a layer that has a name, or None; a nearer value hides it."""
+        for scope, visible in self.chain():
+            found, order = scope.instances.get(key, (None, math.inf))
+            if order < visible:
+                return found
+            if key[0] in scope.lost_instances:
+                return POISON
+            if scope.order.get(key, math.inf) < visible:
+                return None
+        return None
+
+    def instance_keys(self, name: str) -> list[Key]:
+        """The superscripted names of calls `name[...]` that can be seen here."""
+        return [
+            key
+            for scope, visible in self.chain()
+            for key, (_, order) in scope.instances.items()
+            if key[0] == name and key[1] is not None and order < visible
+        ]
 
     def is_family(self, name: str) -> bool:
         """Whether `name[...]` is a name here: the innermost scope that knows `name` decides."""

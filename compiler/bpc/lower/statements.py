@@ -6,13 +6,14 @@ from typing import Any
 
 from bpc import syntax
 from bpc.ir import Literal, Var
+from bpc.lower.calls import right_side
 from bpc.lower.context import Context, rule
-from bpc.lower.declarations import only_in_file
+from bpc.lower.declarations import in_a_loop, only_in_file
 from bpc.lower.expressions import operand
 from bpc.lower.naming import define, key_of
 from bpc.lower.roles import check_rank
 from bpc.lower.scope import Key, spelling, text
-from bpc.lower.values import Function, is_integer
+from bpc.lower.values import Function, is_integer, known
 from bpc.ops import Expr
 from bpc.source import Span
 from bpc.types import Size, show
@@ -28,7 +29,7 @@ def named(c: Context, value: Any, key: Key, mark: int) -> Any:
     if not isinstance(value, Expr) or (isinstance(value.atom, Literal) and not value.type.rank):
         return value
     atom = value.atom
-    fresh = any(atom in equation.outs for equation in c.m.body[mark:])
+    fresh = any(equation.outs == (atom,) for equation in c.m.body[mark:])
     if not fresh or atom in c.names:
         value = c.m.emit("identity", value)
     c.names[value.atom] = Var(c.variable(key), value.type, named=True), c.m.span
@@ -39,13 +40,14 @@ def named(c: Context, value: Any, key: Key, mark: int) -> Any:
 def _assign(c: Context, node: syntax.Assign) -> None:
     keys = [key_of(c, target) for target in node.targets]
     mark = len(c.m.body)
-    c.m.hint = spelling(keys[0])
-    value = c.meaning(node.value)
+    c.m.hint = c.owner.prefix + spelling(keys[0])
     if len(keys) == 1:
-        value = (value,)
-    elif not isinstance(value, tuple) or len(value) != len(keys):
-        found = f"{len(value)} values" if isinstance(value, tuple) else "one value"
-        c.fail(node.value.span, "BP116", wanted=len(keys), found=found)
+        value: Any = (right_side(c, node.value, keys[0], node.targets[0].span),)
+    else:
+        value = c.meaning(node.value)
+        if not isinstance(value, tuple) or len(value) != len(keys):
+            found = f"{len(value)} values" if isinstance(value, tuple) else "one value"
+            c.fail(node.value.span, "BP116", wanted=len(keys), found=found)
     for key, part, target in zip(keys, value, node.targets):
         _store(c, key, part, target.span, node, mark)
 
@@ -64,8 +66,8 @@ def _equation(c: Context, target: syntax.Target, node: Any, statement: Any) -> t
     """Evaluate `target = node`, a number or an array, and define it; the key and its value."""
     key = key_of(c, target)
     mark = len(c.m.body)
-    c.m.hint = spelling(key)
-    value = operand(c, c.evaluate(node), node)
+    c.m.hint = c.owner.prefix + spelling(key)
+    value = operand(c, known(right_side(c, node, key, target.span)), node)
     return key, _store(c, key, value, target.span, statement, mark)
 
 
@@ -112,25 +114,18 @@ def _existing(c: Context, target: syntax.Target) -> Any:
 
 @rule(syntax.Def)
 def _def(c: Context, node: syntax.Def) -> None:
-    if node.owns_parameters:
-        later(c, node, "layer")
     names = [p.name for p in node.parameters]
     for i, name in enumerate(names):
         if name in names[:i]:
             c.fail(node.parameters[i].span, "BP310", name=node.name.name, argument=name)
     key = (node.name.name, None)
-    function = Function(node, c.scope, c.scope.clock[0] + 2)
+    function = Function(node, c.scope, c.scope.clock[0] + 2, node.name.name)
     define(c, c.scope, key, function, node.name.span)
-
-
-def later(c: Context, node: syntax.Node, word: str) -> None:
-    """Refuse a statement that the next version will have; carets stand under its keyword."""
-    span = Span(node.span.source, node.span.start, node.span.start + len(word))
-    c.fail(span, "BP105", name=word)
 
 
 @rule(syntax.Return)
 def _return(c: Context, node: syntax.Return) -> Any:
+    in_a_loop(c, node, "return")
     if not c.calls:
         c.fail(node.span, "BP119")
     return c.meaning(node.value)
@@ -161,18 +156,3 @@ def _bound(c: Context, node: Any) -> int:
         help = "a free dim is known only when called; `--set` or `dim N = 8` fixes it"
         c.fail(node.span, "BP408", help if isinstance(value, Size) else None)
     return int(value)
-
-
-@rule(syntax.Scan)
-def _scan(c: Context, node: syntax.Scan) -> None:
-    later(c, node, "scan")
-
-
-@rule(syntax.Use)
-def _use(c: Context, node: syntax.Use) -> None:
-    later(c, node, "use")
-
-
-@rule(syntax.Emit)
-def _emit(c: Context, node: syntax.Emit) -> None:
-    c.fail(node.span, "BP120")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +30,28 @@ class Builtin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A `def`, the scope that it stands in, and how much of that was defined before it."""
+    """A `def` or `layer`, the scope that it stands in, and how much of that was defined before it.
+
+    One of a library has the name by which it is called: `nn.dense`.
+    """
 
     node: syntax.Def
     scope: Scope
     before: int
+    name: str
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether its calls own parameters, and so have names."""
+        return self.node.owns_parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """What `use nn` brings in."""
+
+    name: str
+    functions: Mapping[str, Function]
 
 
 def simplest(value: Any) -> Any:
@@ -71,7 +89,9 @@ def describe(value: Any) -> str:
             return f"an array of shape {show(value.shape)}"
         return "a number known only when called"
     if isinstance(value, Function | Builtin):
-        return "a function"
+        return "a layer" if isinstance(value, Function) and value.is_layer else "a function"
+    if isinstance(value, Module):
+        return f"the library `{value.name}`"
     if isinstance(value, str):
         return "a text"
     if isinstance(value, tuple):

@@ -2,17 +2,44 @@
 
 from bpc.ops import (
     arrays,
+    attention,
+    convolution,
     cutting,
+    dropout,
     elementwise,
+    gradients,
     joining,
     linalg,
+    loops,
     making,
     networks,
+    normalisation,
+    pooling,
     reductions,
+    square,
+    windows,
 )
 from bpc.ops.base import OPS, Op
 from bpc.ops.build import Builder, Expr
 
-FAMILIES = (arrays, cutting, elementwise, joining, linalg, making, networks, reductions)
+FAMILIES = (
+    arrays,
+    attention,
+    convolution,
+    cutting,
+    dropout,
+    elementwise,
+    gradients,
+    joining,
+    linalg,
+    loops,
+    making,
+    networks,
+    normalisation,
+    pooling,
+    reductions,
+    square,
+    windows,
+)
 
 __all__ = ["FAMILIES", "OPS", "Builder", "Expr", "Op"]

@@ -66,24 +66,6 @@ internal(
 )
 
 
-def _stop(m: Builder, x: Value) -> Expr:
-    return m.emit("stop", x)
-
-
-array(
-    "stop",
-    "Passes the value and no gradient.",
-    call=_stop,
-    group="gradient control",
-    infer=lambda t: (t,),
-    numpy=lambda c, x: x,
-    scalar=lambda c, x: x,
-    view=True,
-    moves=True,
-    cases=((((3,),), {}), (((),), {})),
-)
-
-
 def _unbroadcast(m: Builder, g: Expr, out: Expr, x: Expr, shape: Any) -> Sequence[Any]:
     """The one place where a gradient is summed back over the axes that were stretched."""
     lead = len(shape) - x.type.rank

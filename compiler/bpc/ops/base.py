@@ -57,7 +57,8 @@ class Op:
     moves: bool = False
     requires: Requires | None = None
     #: cases for the table tests: (shapes of the arguments, attrs of the call); an argument that is
-    #: not real says its kind first, ("int<4", 3) or ("bool", 3); attrs under "*" are positional
+    #: not real says its kind first, ("int<4", 3) or ("bool", 3); ("regular", 3, 3) is a matrix that
+    #: has a good inverse; attrs under "*" are positional
     cases: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = ()
 
     @property

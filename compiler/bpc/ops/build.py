@@ -99,6 +99,8 @@ class Builder:
         self.span, self.hint, self.adjoint = span, hint, adjoint
         #: for the VJP at hand: which arguments have a gradient
         self.active: tuple[bool, ...] = ()
+        #: how many masks of dropout there are
+        self.masks = 0
 
     def __getattr__(self, name: str) -> Callable[..., Expr]:
         """`m.softmax(x, axis=-1)`: the language's function, or the IR's operator."""

@@ -87,6 +87,39 @@ def _prod_others(x, axis):
     return np.moveaxis(before * after, 0, axis).copy()
 
 
+def _logdet(a):
+    """log(det(a)), never overflowing; NaN where the determinant is negative."""
+    sign, logarithm = np.linalg.slogdet(a)
+    return np.where(sign < 0.0, np.nan, logarithm)
+
+
+def _svd(a):
+    """a = u @ (s[..., None] * w), det(u @ w), and where a is finite: else it counts as 0."""
+    finite = np.isfinite(a).all((-2, -1), keepdims=True)
+    u, s, w = np.linalg.svd(np.where(finite, a, 0.0))
+    sign = np.sign(np.linalg.det(u) * np.linalg.det(w))
+    return u, s, w, sign[..., None, None], finite
+
+
+def _cofactor(a):
+    """The derivative of det by each entry; by singular values: nothing is inverted."""
+    u, s, w, sign, finite = _svd(a)
+    minors = sign * _prod_others(s, -1)[..., None, :]
+    return np.where(finite, (u * minors) @ w, np.nan)
+
+
+def _cofactor_slope(a, v):
+    """The derivative of the cofactors of a along v."""
+    u, s, w, sign, finite = _svd(a)
+    inner = u.swapaxes(-1, -2) @ v @ w.swapaxes(-1, -2)
+    same = np.eye(a.shape[-1], dtype=bool)
+    pairs = _prod_others(np.where(same, 1.0, s[..., None, :]), -1)
+    pairs = np.where(same, 0.0, pairs)
+    diagonal = pairs @ np.where(same, inner, 0.0).sum(-1)[..., None]
+    slope = np.where(same, diagonal, -pairs * inner.swapaxes(-1, -2))
+    return np.where(finite, sign * (u @ slope @ w), np.nan)
+
+
 def _unslice(x, shape, index):
     """Zeros of a shape, with x in place of a slice."""
     whole = np.zeros(shape, x.dtype)

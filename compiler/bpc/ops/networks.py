@@ -262,25 +262,3 @@ register(
         cases=((((3, 4), ("int<4", 3)), {}), (((2, 3, 4), ("int<4", 2, 3)), {})),
     )
 )
-
-#: functions of the language that this version cannot compile yet
-LATER = frozenset(
-    [
-        "det",
-        "logdet",
-        "inv",
-        "solve",
-        "conv1d",
-        "conv2d",
-        "conv_transpose2d",
-        "max_pool2d",
-        "avg_pool2d",
-        "layer_norm",
-        "rms_norm",
-        "batch_norm",
-        "group_norm",
-        "dropout",
-        "attention",
-        "grad",
-    ]
-)

@@ -12,6 +12,7 @@ from typing import Any
 from bpc.ops.build import Expr
 
 Value = Expr  # an array or a number: becomes an Expr
+Name = Expr  # an array under a name of the program
 Factor = Expr | float  # the same, where it need not be given
 Bool = Expr  # a bool array
 Axis = Any  # one axis of the first value: an int from 0

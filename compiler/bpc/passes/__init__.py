@@ -11,6 +11,8 @@ from bpc.ir import Function
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
 from bpc.passes.guard import guard
+from bpc.passes.hoist import hoist
+from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
 from bpc.passes.simplify import simplify
@@ -18,10 +20,17 @@ from bpc.passes.stabilise import stabilise, stabilise_all
 
 Pass = Callable[[Function], Function]
 
-_TIDY: tuple[Pass, ...] = (propagate, simplify, cse, simplify, cse, simplify, propagate, dce)
+_ONCE: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simplify, propagate, dce)
+_TIDY: tuple[Pass, ...] = (*_ONCE, hoist, *_ONCE)
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
+    1: (cse, stabilise, guard, dce, hoist, dce),
+    2: (cse, stabilise_all, guard, dce, hoist, dce),
+}
+#: for what `grad` differentiates: the same, but that names and loops stay as they are
+INNER: dict[int, tuple[Pass, ...]] = {
+    0: (guard, dce),
     1: (cse, stabilise, guard, dce),
-    2: (cse, stabilise_all, guard, dce),
+    2: (cse, stabilise, guard, dce),
 }
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}

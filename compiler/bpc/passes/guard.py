@@ -174,6 +174,7 @@ CONDITIONS = frozenset(
     (
         *("any", "logical_not", "logical_or", "broadcast", "reshape", "expand_dims"),
         *("transpose", "unslice", "cast", "scatter", "gt", "slice", "roll"),
+        *("conv2d", "conv_transpose2d", "conv2d_kernel", "windows", "unwindows"),
     )
 )
 
@@ -300,7 +301,28 @@ def _per_row(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     )
 
 
-_SEVERAL = ("concat", "stack", "matmul", "einsum")  # what has several array arguments
+def _adjoint(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
+    """Of what is linear: entries are needed where the adjoint of all ones sends anything."""
+    vjp = OPS[e.op].vjp
+    assert vjp is not None
+    ones = [m.expr(1.0, a.type) for a in e.args]
+    m.active = tuple(i == position for i in range(len(ones)))
+    hits: Expr = vjp(m, m.cast(c, kind="real"), None, *ones, **dict(e.attrs))[position]
+    return hits > 0
+
+
+def _normalised(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
+    """All entries that one is compared with are needed."""
+    rows = m.emit("any", c, axes=dict(e.attrs)["axes"], keep=True)
+    if position == 1:
+        return m.emit("reshape", rows, shape=shape)
+    return m.broadcast_to(rows, shape)
+
+
+_LINEAR = ("conv2d", "conv_transpose2d", "conv2d_kernel", "windows", "unwindows")
+_NORMALISED = ("centred", "normalise")
+#: what may have several array arguments
+_SEVERAL = ("concat", "stack", "matmul", "einsum", *_LINEAR, *_NORMALISED)
 _TRAVEL: dict[str, Callable[..., Expr]] = {
     "concat": _concat,
     "stack": _stack,
@@ -310,6 +332,9 @@ _TRAVEL: dict[str, Callable[..., Expr]] = {
     "einsum": _einsum,
     "tril": lambda m, e, c, shape: c,
     "triu": lambda m, e, c, shape: c,
+    "past": lambda m, e, c, shape: c,
+    **dict.fromkeys(_LINEAR, _adjoint),
+    **dict.fromkeys(_NORMALISED, _normalised),
     **dict.fromkeys(("cross_entropy", "nll"), _per_row),
     "broadcast": _broadcast,
     "reshape": _reshape,

@@ -234,6 +234,12 @@ def _reduce(view: View, e: Equation) -> Found:
     attrs = dict(e.attrs)
     if not attrs["axes"]:
         return e.args[0]
+    twice = view.definition(e.args[0], e.op)
+    if twice is not None and not attrs["keep"] and not dict(twice.attrs)["keep"]:
+        first = dict(twice.attrs)["axes"]
+        left = [i for i in range(twice.args[0].type.rank) if i not in first]
+        axes = tuple(sorted((*first, *(left[i] for i in attrs["axes"]))))
+        return view.m.emit(e.op, view.expr(twice.args[0]), axes=axes, keep=False)
     whole = not attrs["keep"] and len(attrs["axes"]) == e.args[0].type.rank
     if e.op == "sum" and whole and e.out.type.kind == "real":
         inner = view.arg(e.args[0], "broadcast")

@@ -1,0 +1,1 @@
+"""Derivatives, by transforming the IR: the reverse pass, loops, forward mode."""

@@ -1,0 +1,304 @@
+"""Whether a cost adds up examples that do not meet: then each has a gradient of its own.
+
+    h = tanh(x @ W)        row n of h depends on row n of x alone: h has the examples on axis 0
+    J = mean(h^2)          a total: the mean over the examples
+
+Every variable depends on no example (None), has the examples along one axis, or is a total over them.
+Totals may be added up and scaled, nothing else: then the cost of one example is the cost itself
+where that example is all the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bpc.diagnostics import BpcError, Diagnostic, Problem
+from bpc.ir import Atom, Equation, Function, Literal, Var
+from bpc.ops import OPS
+from bpc.ops.loops import Loop
+from bpc.source import Span
+from bpc.types import Shape, Size, dim, product
+
+#: a state: None, an axis, or TOTAL
+State = int | None
+TOTAL = -1
+
+
+class Mixed(Exception):
+    """Where the examples of a dim meet, and how."""
+
+    def __init__(self, why: str, span: Span) -> None:
+        self.why, self.span = why, span
+        super().__init__(why)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """The size that examples are counted by."""
+
+    name: str
+
+    def place(self, shape: Shape) -> State:
+        """The axis of the examples in a shape that holds them."""
+        return next((i for i, a in enumerate(shape) if a.size == dim(self.name)), None)
+
+    def within(self, shape: Shape) -> bool:
+        """Whether the size of a shape depends on how many examples there are."""
+        return any(self.name in a.size.dims() for a in shape)
+
+
+def check(cost: Function, params: Iterable[Var], name: str) -> None:
+    """Raise Mixed unless the cost is a sum or mean over the dim `name`."""
+    axes = _Axes(name)
+    states: dict[Var, State] = {}
+    start = cost.body[0].span if cost.body else None
+    for var in cost.params:
+        states[var] = axes.place(var.type.shape)
+        param = var in set(params)
+        if start and axes.within(var.type.shape) and (param or states[var] is None):
+            raise Mixed(f"`{var.name}` is {'a param' if param else 'an input'} of {var.type}", start)
+    _run(cost.body, states, axes)
+    result = cost.results[0]
+    state = states.get(result) if isinstance(result, Var) else None
+    if state != TOTAL and start:
+        raise Mixed(f"the cost is no sum or mean over {name}", start)
+
+
+def _run(body: Iterable[Equation], states: dict[Var, State], axes: _Axes) -> None:
+    for e in body:
+        given = [states[a] if isinstance(a, Var) else None for a in e.args]
+        if e.op == "scan":
+            states |= zip(e.outs, _loop(Loop.of(e), given, axes))
+        else:
+            states[e.out] = _state(e, given, axes)
+
+
+def _state(e: Equation, given: list[State], axes: _Axes) -> State:
+    """The state of a result."""
+    rows = [s for s in given if s is not None and s != TOTAL]
+    counts = any(isinstance(a, Literal) and _counts(a, axes) for a in e.args)
+    if counts and not (e.op in ("mul", "div") and not rows):
+        raise Mixed(f"the value of {axes.name} itself is computed with", e.span)
+    if TOTAL in given:
+        return _total(e, given, axes)
+    if not rows:
+        if not axes.within(e.out.type.shape):
+            return None
+        if e.op in ("broadcast", "full", "mask"):
+            return axes.place(e.out.type.shape)
+        raise Mixed(f"`{e.op}` numbers the entries of {axes.name}", e.span)
+    if OPS[e.op].elementwise:
+        if len(set(rows)) > 1:
+            raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
+        return rows[0]
+    rule = RULES.get(e.op, _along)
+    return rule(e, given, axes)
+
+
+def _counts(literal: Literal, axes: _Axes) -> bool:
+    return isinstance(literal.value, Size) and axes.name in literal.value.dims()
+
+
+def _total(e: Equation, given: list[State], axes: _Axes) -> State:
+    """What may be done with a sum over the examples: what is linear in it."""
+    several = sum(1 for s in given if s == TOTAL)
+    rows = [s for s in given if s is not None and s != TOTAL]
+    linear = e.op in LINEAR and not rows and not axes.within(e.out.type.shape)
+    if linear and (several == 1 or e.op in ("add", "sub", "concat", "stack")):
+        if e.op != "div" or given[0] == TOTAL:
+            return TOTAL
+    raise Mixed(f"`{e.op}` of a sum over {axes.name} is no sum over {axes.name}", e.span)
+
+
+def _along(e: Equation, given: list[State], axes: _Axes) -> State:
+    """Operators whose attributes name the axes that they mix: others have the examples before."""
+    attrs = dict(e.attrs)
+    mixed = attrs.get("axes", attrs.get("axis"))
+    mixed = mixed if isinstance(mixed, tuple) else (mixed,)
+    (state, *_) = rows = [s for s in given if s is not None]
+    known = e.op in SAFE or "axes" in attrs or ("axis" in attrs and e.op in ALONG)
+    if not known or state in mixed or len(set(rows)) > 1 or given[0] is None:
+        raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
+    return axes.place(e.out.type.shape)
+
+
+def _reduced(e: Equation, given: list[State], axes: _Axes) -> State:
+    attrs = dict(e.attrs)
+    state = given[0]
+    assert state is not None
+    if state in attrs["axes"]:
+        if e.op not in ("sum", "mean"):
+            raise Mixed(f"`{e.op}` over {axes.name} mixes its entries", e.span)
+        return TOTAL
+    if attrs["keep"]:
+        return state
+    return state - sum(1 for i in attrs["axes"] if i < state)
+
+
+def _reshaped(e: Equation, given: list[State], axes: _Axes) -> State:
+    """The examples keep an axis with as many entries before it as it had."""
+    state, old, new = given[0], e.args[0].type.shape, e.out.type.shape
+    assert state is not None
+    before = product(a.size for a in old[:state])
+    for i, axis in enumerate(new):
+        if axis.size == dim(axes.name) and product(a.size for a in new[:i]) == before:
+            return i
+    raise Mixed(f"`reshape` joins {axes.name} with another axis", e.span)
+
+
+def _transposed(e: Equation, given: list[State], axes: _Axes) -> State:
+    order: tuple[int, ...] = dict(e.attrs)["order"]
+    return order.index(given[0]) if given[0] is not None else None
+
+
+def _expanded(e: Equation, given: list[State], axes: _Axes) -> State:
+    new = dict(e.attrs)["axes"]
+    old = [i for i in range(e.out.type.rank) if i not in new]
+    return old[given[0]] if given[0] is not None else None
+
+
+def _broadcast(e: Equation, given: list[State], axes: _Axes) -> State:
+    assert given[0] is not None
+    state = given[0] + e.out.type.rank - e.args[0].type.rank
+    if sum(1 for a in e.out.type.shape if a.size == dim(axes.name)) > 1:
+        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
+    return state
+
+
+def _sliced(e: Equation, given: list[State], axes: _Axes) -> State:
+    attrs = dict(e.attrs)
+    whole = e.args[0].type.shape[given[0] or 0].size
+    start, count, step = attrs["items"][given[0] or 0]
+    if e.op == "slice" and (count != whole or step != 1):
+        raise Mixed(f"a part of the axis {axes.name} is taken", e.span)
+    return given[0]
+
+
+def _joined(e: Equation, given: list[State], axes: _Axes) -> State:
+    axis = dict(e.attrs)["axis"]
+    found = {s for s in given if s is not None}
+    state = found.pop()
+    if found or (e.op == "concat" and axis == state):
+        raise Mixed(f"`{e.op}` along {axes.name} mixes its entries", e.span)
+    return state + 1 if e.op == "stack" and axis <= state else state
+
+
+def _matmul(e: Equation, given: list[State], axes: _Axes) -> State:
+    (a, b), (left, right) = e.args, given
+    contracted = a.type.rank - 1, max(b.type.rank - 2, 0)
+    inner = [s == c for s, c in zip(given, contracted)]
+    if any(inner):
+        if all(inner):
+            return TOTAL
+        raise Mixed(f"a matrix product mixes the entries of {axes.name}", e.span)
+    rank = e.out.type.rank
+    places = set()
+    if left is not None:
+        places.add(left + rank - a.type.rank + (b.type.rank == 1))
+    if right is not None:
+        last = right == b.type.rank - 1
+        places.add(rank - 1 if last else right + rank - b.type.rank + (a.type.rank == 1))
+    if len(places) > 1:
+        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
+    return places.pop()
+
+
+def _einsum(e: Equation, given: list[State], axes: _Axes) -> State:
+    attrs = dict(e.attrs)
+    result: str = attrs["result"]
+    letters = {o[s] for o, s in zip(attrs["operands"], given) if s is not None}
+    if len(letters) > 1:
+        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
+    (letter,) = letters
+    if all(letter not in o for o, s in zip(attrs["operands"], given) if s is None):
+        return result.index(letter) if letter in result else TOTAL
+    raise Mixed(f"einsum pairs the examples with what has an axis {axes.name} besides", e.span)
+
+
+def _gathered(e: Equation, given: list[State], axes: _Axes) -> State:
+    axis = dict(e.attrs)["axis"]
+    found = {s for s in given[1:] if s is not None}
+    ids = len(e.args) - 1
+    if given[0] is None and len(found) == 1:
+        return axis + found.pop()
+    if given[0] is not None and not found and not axis <= given[0] < axis + ids:
+        shift = e.args[1].type.rank - ids if given[0] >= axis + ids else 0
+        return given[0] + shift
+    raise Mixed(f"an index picks among the entries of {axes.name}", e.span)
+
+
+def _loop(loop: Loop, given: list[State], axes: _Axes) -> list[State]:
+    """States of a loop's results: those of the carries are found by running it until they stay."""
+    n = loop.carries
+    if axes.name in loop.length.dims():
+        raise Mixed(f"`scan` runs over {axes.name}", loop.span)
+    states: dict[Var, State] = {loop.index: None}
+    for entry, state in zip(loop.entries, given[n:]):
+        states[entry] = None if state is None else TOTAL if state == TOTAL else state - 1
+    states |= zip(loop.shared, given[n + len(loop.entries) :])
+    carried = [
+        axes.place(s.type.shape) if g is None else g for s, g in zip(loop.states, given[:n])
+    ]
+    for _ in range(n + 1):
+        inner = {**states, **dict(zip(loop.states, carried))}
+        _run(loop.body.body, inner, axes)
+        new = [_of(u, inner) for u in loop.updates]
+        merged = [c if c is not None else u for c, u in zip(carried, new)]
+        if merged == carried:
+            break
+        carried = merged
+    if any(c != u and u is not None for c, u in zip(carried, new)):
+        raise Mixed(f"`scan` adds up over {axes.name} and goes on", loop.span)
+    emitted = [_of(x, inner) for x in loop.emits]
+    return [*carried, *(s if s is None or s == TOTAL else s + 1 for s in emitted)]
+
+
+def _of(atom: Atom, states: dict[Var, State]) -> State:
+    return states.get(atom) if isinstance(atom, Var) else None
+
+
+Rule = Callable[[Equation, list[State], _Axes], State]
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        ("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "any", "all"), _reduced
+    ),
+    **dict.fromkeys(("identity", "stop", "cast"), lambda e, given, axes: given[0]),
+    "reshape": _reshaped,
+    "transpose": _transposed,
+    "expand_dims": _expanded,
+    "broadcast": _broadcast,
+    **dict.fromkeys(("slice", "unslice"), _sliced),
+    **dict.fromkeys(("concat", "stack"), _joined),
+    "matmul": _matmul,
+    "einsum": _einsum,
+    "gather": _gathered,
+}
+#: linear operators, by which a total stays one
+LINEAR = frozenset(
+    ("add", "sub", "neg", "mul", "div", "sum", "mean", "matmul", "identity", "reshape", "cast")
+) | frozenset(("transpose", "expand_dims", "slice", "broadcast", "select", "concat", "stack"))
+#: operators with the examples on the first axis, of each by itself
+SAFE = frozenset(("cross_entropy", "nll", "one_hot", "tril", "triu", "diag", "trace", "pad"))
+SAFE |= frozenset(("conv2d", "conv1d", "windows", "inv", "det", "logdet", "solve"))
+#: operators with an attribute `axis` along which they mix
+ALONG = frozenset(("softmax", "log_softmax", "cumsum", "prod", "argmax", "argmin", "roll"))
+
+
+def batch(cost: Function, params: tuple[Var, ...], dims: Iterable[str]) -> str:
+    """The first of some dims over which the cost adds up examples.
+
+    Raises BpcError, which says why the first of all is none, where there is no such dim.
+    """
+    found: Diagnostic | None = None
+    for name in dims:
+        try:
+            check(cost, params, name)
+        except Mixed as error:
+            problem = Problem("BP147", dim=name, why=error.why)
+            found = found or problem.at(error.span)
+        else:
+            return name
+    raise BpcError([found] if found is not None else [])
+
+

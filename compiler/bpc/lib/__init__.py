@@ -1,0 +1,17 @@
+"""The libraries that `use` brings in, each a file of bp."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from bpc.source import Source
+
+NAMES = ("nn",)
+
+
+def source(name: str) -> Source | None:
+    """The text of a library; messages about places in it give its file's name, `nn.bp`."""
+    if name not in NAMES:
+        return None
+    file = f"{name}.bp"
+    return Source(file, files("bpc.lib").joinpath(file).read_text(encoding="utf-8"))

@@ -1,0 +1,58 @@
+"""Scaled dot-product attention. (Vaswani and others, "Attention is all you need", 2017.)"""
+
+from __future__ import annotations
+
+import math
+
+from bpc.diagnostics import Problem
+from bpc.ops.arrays import array, internal
+from bpc.ops.build import Builder, Expr
+from bpc.ops.linalg import swap
+from bpc.ops.roles import Flag, Value
+from bpc.types import show
+
+internal(
+    "past",
+    "Scores of the keys up to the query's own place; -inf, which is the weight 0, for later ones.",
+    infer=lambda t: (t,),
+    vjp=lambda m, g, out, x: (m.emit("tril", g, k=0),),
+    numpy="_past",
+)
+
+
+def _attention(m: Builder, q: Value, k: Value, v: Value, causal: Flag = False) -> Expr:
+    _check(q, k, v)
+    width = q.shape[-1].size
+    root = math.sqrt(width.value) if width.value else m.sqrt(m.real(width))
+    scores = m.matmul(m.real(q) / root, swap(m, m.real(k)))
+    if causal:
+        scores = m.emit("past", scores)
+    weights = m.emit("softmax", scores, axis=scores.type.rank - 1)
+    result: Expr = m.matmul(weights, v)
+    return result
+
+
+def _check(q: Expr, k: Expr, v: Expr) -> None:
+    """Queries and keys are equally long, there are as many values as keys, batches are equal."""
+    for x in (q, k, v):
+        if x.type.rank < 2:
+            raise Problem("BP206", name="attention", shape=show(x.shape))
+    batches = {x.shape[:-2] for x in (q, k, v)}
+    if len(batches) > 1 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        shapes = ", ".join(show(x.shape) for x in (q, k, v))
+        help = "`attention` takes q [..., T, D], k [..., S, D], v [..., S, E]"
+        raise Problem("BP201", help, shapes=shapes)
+
+
+array(
+    "attention",
+    "softmax(q @ k.T / sqrt(D)) @ v for q [..., T, D], k [..., S, D], v [..., S, E]; causal: query "
+    "t sees the keys 0 to t.",
+    call=_attention,
+    group="networks",
+    cases=(
+        (((3, 4), (5, 4), (5, 2)), {}),
+        (((2, 3, 4), (2, 3, 4), (2, 3, 2)), {"causal": True}),
+        (((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 2)), {"causal": True}),
+    ),
+)

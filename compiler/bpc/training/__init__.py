@@ -1,0 +1,1 @@
+"""Training: what runs a generated module on data, for `bpc train` and `bpc predict`."""

@@ -14,8 +14,10 @@ PROGRAMS = sorted(BAD.glob("*.bp"))
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_messages(path: Path, update: bool) -> None:
+    text = path.read_bytes().decode()
+    emit = re.findall(r"^# --emit (\w+)", text)
     with pytest.raises(BpcError) as error:
-        compile_source(path.read_bytes().decode(), path.name)
+        compile_source(text, path.name, emit=emit)
     said = f"{error.value}\n"
     expected = path.with_suffix(".txt")
     if update:

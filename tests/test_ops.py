@@ -31,7 +31,7 @@ Arrays = dict[str, Any]
 #: arithmetic as the language writes it
 SIGNS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "pow": "{} ^ {}",
          "neg": "-{}", "matmul": "{} @ {}"}  # fmt: skip
-LANGUAGE = [op.name for op in OPS.values() if op.group != "internal"]
+LANGUAGE = [op.name for op in OPS.values() if op.group != "internal" and op.name != "grad"]
 #: entrywise functions that are written with others: they broadcast too
 COMPOSED = ("where", "squared_error", "absolute_error", "huber", "hinge")
 #: where the true derivative is not what bpc promises

@@ -140,6 +140,7 @@ def test_in_place_gives_the_same_in_the_same_arrays(name: str, options: Arrays, 
     params, state = some(1, dtype), init(name, some(1, dtype))
     mine, kept = copied(params), copied(state)
     identity = {k: id(v) for k, v in mine.items()}
+    addresses: list[list[int]] = []
     for seed in range(5):
         grads = some(seed, dtype)
         unchanged = copied(grads)
@@ -148,9 +149,8 @@ def test_in_place_gives_the_same_in_the_same_arrays(name: str, options: Arrays, 
         assert result is mine and result_state is kept
         assert same(mine, params) and same(kept, state) and same(grads, unchanged)
         assert {k: id(v) for k, v in mine.items()} == identity
-        if seed > 0:
-            assert [id(a) for a in arrays_of(kept)] == addresses
-        addresses = [id(a) for a in arrays_of(kept)]
+        addresses.append([id(a) for a in arrays_of(kept)])
+    assert len({tuple(a) for a in addresses[1:]}) == 1  # the first step makes velocities
 
 
 def test_out_may_be_another_dict_which_keeps_the_params_before_the_step() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -308,15 +309,12 @@ def test_running_statistics_follow_outputs(linear: Arrays) -> None:
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, at: int, how: str) -> None:
     """Let Ctrl-C come in the given call of the gradient, or of the evaluation."""
-    name = "evaluate" if how == "evaluation" else "_step"
+    name = {"evaluation": "evaluate", "two signals": "cut_off"}.get(how, "_step")
     real, calls = getattr(loop, name), iter(range(1, 10**9))
 
     def step(*args: Any) -> Any:
         if next(calls) == at:
             if how == "signal":
-                os.kill(os.getpid(), signal.SIGINT)
-            elif how == "two signals":
-                os.kill(os.getpid(), signal.SIGINT)
                 os.kill(os.getpid(), signal.SIGINT)
             elif how == "terminate":
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -324,7 +322,16 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, at: int, how: str) -> None:
                 raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(loop, name, step)
+    @contextmanager
+    def cut_off(run: loop.Run) -> Iterator[None]:
+        with real(run):
+            if next(calls) == at:
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+                raise AssertionError("the second Ctrl-C came to nothing")
+            yield
+
+    monkeypatch.setattr(loop, name, cut_off if name == "cut_off" else step)
 
 
 def whole_and_in_parts(
@@ -740,6 +747,16 @@ def test_what_is_wrong(linear: Arrays, options: str, message: str) -> None:
     said = fails("train", "linear.bp", "--epochs", 1, *options.split(), *out)
     assert said == message
     assert not Path("p.npz").exists()
+
+
+def test_metrics_of_ones_own(digits: None) -> None:
+    text = DIGITS.read_text() + "output accuracy = 0.5 * mean(p)\noutput valid = 1 + 0 * sum(p)\n"
+    Path("m.bp").write_text(text)
+    base = ["train", "m.bp", "--data", "train.npz", "--epochs", 1, "--out", "p.npz"]
+    assert well(*base, "--metric", "accuracy")[0].endswith("   accuracy 5.00%")
+    assert fails(*base, "--metric", "valid") == (
+        "--metric valid: this is how the validation cost is called"
+    )
 
 
 def test_labels_out_of_range_name_the_step(digits: None) -> None:

@@ -19,7 +19,7 @@ from bpc.codegen.module import write_module
 from bpc.codegen.optimisers import OPTIMISERS
 from bpc.codegen.second import KERNELS
 from bpc.diagnostics import did_you_mean
-from bpc.ir import Function, Program
+from bpc.ir import Function, Program, unnamed
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
@@ -188,7 +188,8 @@ def along(function: Function) -> Function:
     start = 1 if function.name == "hvp" else 0
     kept = [i for i in range(start, half) if function.results[i].type.kind == "real"]
     results = tuple(function.results[half + i] for i in kept)
-    return replace(function, results=results, labels=tuple(function.labels[i] for i in kept))
+    labels = tuple(function.labels[i] for i in kept)
+    return unnamed(replace(function, results=results, labels=labels), function.results[:half])
 
 
 def optimise(program: Program, level: int, check: bool = False) -> Program:

@@ -6,8 +6,8 @@ and broadcasting is explicit: elementwise equations see arguments of one shape. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bpc.source import Span
@@ -137,3 +137,20 @@ def live(function: Function) -> Function:
             needed.update(variables(equation.args))
     kept.reverse()
     return Function(function.name, function.params, tuple(kept), function.results, function.labels)
+
+
+def unnamed(function: Function, atoms: Iterable[Atom]) -> Function:
+    """The function with some variables that need no line of their own any more."""
+    quiet: dict[Atom, Var] = {
+        a: Var(a.name, a.type) for a in atoms if isinstance(a, Var) and a.named
+    }
+    body = tuple(
+        replace(
+            e,
+            args=tuple(quiet.get(a, a) for a in e.args),
+            outs=tuple(quiet.get(o, o) for o in e.outs),
+        )
+        for e in function.body
+    )
+    results = tuple(quiet.get(r, r) for r in function.results)
+    return replace(function, body=body, results=results)

@@ -14,6 +14,8 @@ import numpy as np
 import bpc
 from translate import Program, sizes
 
+#: what the compiler says, or a generated function
+FAILURES = (bpc.BpcError, ValueError, TypeError, IndexError)
 #: texts in one program
 TOGETHER = 25
 Slots = Mapping[int, "Case"]
@@ -84,11 +86,11 @@ def run(cases: Iterable[Case], level: int = 1) -> list[Case]:
         some = groups[start : start + TOGETHER]
         try:
             check(some, level)
-        except (bpc.BpcError, ValueError):
+        except FAILURES:
             for group in some:
                 try:
                     check([group], level)
-                except (bpc.BpcError, ValueError) as error:
+                except FAILURES as error:
                     for case in group:
                         case.problem = f"{type(error).__name__}: {error}"
     return [case for group in groups for case in group]
@@ -103,10 +105,12 @@ def check(groups: Sequence[list[Case]], level: int) -> None:
 
 
 def compare_all(module: ModuleType, slots: Slots) -> None:
-    given: dict[str, Any] = {"anchor": np.float64(0)}
+    given: dict[str, Any] = {}
     for slot, case in slots.items():
         arrays = case.program.params | case.inputs
         given |= {numbered(name, slot): array for name, array in arrays.items()}
+    reals = [a.dtype for a in given.values() if a.dtype.kind == "f"]
+    given["anchor"] = np.zeros((), reals[0] if reals else float)
     params = {k: given[k] for k in module.PARAMS}
     with np.errstate(all="ignore"):
         needed = inspect.signature(module.forward).parameters

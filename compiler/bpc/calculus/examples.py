@@ -4,14 +4,15 @@
     J = mean(h^2)          a total: the mean over the examples
 
 Every variable depends on no example (None), has the examples along one axis, or is a total over them.
-Totals may be added up and scaled, nothing else: then the cost of one example is the cost itself
-where that example is all the data.
+Totals may be added up and scaled, by the number of examples too, nothing else: then the cost of one
+example is the cost itself where that example is all the data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from bpc.diagnostics import BpcError, Diagnostic, Problem
 from bpc.ir import Atom, Equation, Function, Literal, Var
@@ -20,9 +21,9 @@ from bpc.ops.loops import Loop
 from bpc.source import Span
 from bpc.types import Shape, Size, dim, product
 
-#: a state: None, an axis, or TOTAL
+#: a state: None, an axis, TOTAL, or COUNT: computed of the number of examples
 State = int | None
-TOTAL = -1
+TOTAL, COUNT = -1, -2
 
 
 class Mixed(Exception):
@@ -47,6 +48,16 @@ class _Axes:
         """Whether the size of a shape depends on how many examples there are."""
         return any(self.name in a.size.dims() for a in shape)
 
+    def alone(self, shape: Shape, state: State) -> bool:
+        """Whether no axis but that of the state depends on how many examples there are."""
+        return not self.within(tuple(a for i, a in enumerate(shape) if i != state))
+
+    def counted(self, value: object) -> bool:
+        """Whether a value of compile time depends on how many examples there are."""
+        if isinstance(value, tuple):
+            return any(self.counted(v) for v in value)
+        return isinstance(value, Size) and self.name in value.dims()
+
 
 def check(cost: Function, params: Iterable[Var], name: str) -> None:
     """Raise Mixed unless the cost is a sum or mean over the dim `name`."""
@@ -56,7 +67,8 @@ def check(cost: Function, params: Iterable[Var], name: str) -> None:
     for var in cost.params:
         states[var] = axes.place(var.type.shape)
         param = var in set(params)
-        if start and axes.within(var.type.shape) and (param or states[var] is None):
+        fits = axes.alone(var.type.shape, None if param else states[var])
+        if start and not fits:
             raise Mixed(f"`{var.name}` is {'a param' if param else 'an input'} of {var.type}", start)
     _run(cost.body, states, axes)
     result = cost.results[0]
@@ -76,51 +88,81 @@ def _run(body: Iterable[Equation], states: dict[Var, State], axes: _Axes) -> Non
 
 def _state(e: Equation, given: list[State], axes: _Axes) -> State:
     """The state of a result."""
-    rows = [s for s in given if s is not None and s != TOTAL]
-    counts = any(isinstance(a, Literal) and _counts(a, axes) for a in e.args)
-    if counts and not (e.op in ("mul", "div") and not rows):
+    rows = {s for s in given if _is_axis(s)}
+    within = axes.within(e.out.type.shape)
+    if within and not rows and TOTAL not in given and e.op not in FILLING:
+        raise Mixed(f"`{e.op}` numbers the entries of {axes.name}", e.span)
+    counts = _counts(e, given, axes)
+    if (counts and e.op not in ("mul", "div")) or (
+        (counts or COUNT in given) and (rows or within)
+    ):
         raise Mixed(f"the value of {axes.name} itself is computed with", e.span)
     if TOTAL in given:
         return _total(e, given, axes)
     if not rows:
-        if not axes.within(e.out.type.shape):
-            return None
-        if e.op in ("broadcast", "full", "mask"):
-            return axes.place(e.out.type.shape)
-        raise Mixed(f"`{e.op}` numbers the entries of {axes.name}", e.span)
-    if OPS[e.op].elementwise:
-        if len(set(rows)) > 1:
-            raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
-        return rows[0]
-    rule = RULES.get(e.op, _along)
-    return rule(e, given, axes)
+        place = axes.place(e.out.type.shape)
+        return COUNT if counts or COUNT in given else _single(e, place, axes)
+    if not OPS[e.op].elementwise:
+        return _single(e, RULES.get(e.op, _along)(e, given, axes), axes)
+    if len(rows) > 1:
+        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
+    return rows.pop()
 
 
-def _counts(literal: Literal, axes: _Axes) -> bool:
-    return isinstance(literal.value, Size) and axes.name in literal.value.dims()
+def _is_axis(state: State) -> TypeGuard[int]:
+    return state is not None and state >= 0
+
+
+def _single(e: Equation, state: State, axes: _Axes) -> State:
+    """The state, where the examples are on that axis of the result, all of them, and on no other."""
+    shape = e.out.type.shape
+    if not axes.alone(shape, state):
+        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
+    if _is_axis(state) and shape[state].size != dim(axes.name):
+        raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
+    return state
+
+
+def _counts(e: Equation, given: list[State], axes: _Axes) -> bool:
+    """Whether an argument or option is computed of the number of examples."""
+    attrs = dict(e.attrs)
+    items = attrs.pop("items", ())
+    others = tuple(item for i, item in enumerate(items) if i != given[0])
+    literals = tuple(a.value for a in e.args if isinstance(a, Literal))
+    return axes.counted((literals, others, tuple(attrs.values())))
 
 
 def _total(e: Equation, given: list[State], axes: _Axes) -> State:
     """What may be done with a sum over the examples: what is linear in it."""
     several = sum(1 for s in given if s == TOTAL)
-    rows = [s for s in given if s is not None and s != TOTAL]
+    rows = any(_is_axis(s) for s in given)
     linear = e.op in LINEAR and not rows and not axes.within(e.out.type.shape)
-    if linear and (several == 1 or e.op in ("add", "sub", "concat", "stack")):
-        if e.op != "div" or given[0] == TOTAL:
-            return TOTAL
+    divides = e.op == "div" and given[0] != TOTAL
+    if linear and not divides and (several == 1 or e.op in ("add", "sub", "concat", "stack")):
+        return TOTAL
     raise Mixed(f"`{e.op}` of a sum over {axes.name} is no sum over {axes.name}", e.span)
 
 
 def _along(e: Equation, given: list[State], axes: _Axes) -> State:
-    """Operators whose attributes name the axes that they mix: others have the examples before."""
-    attrs = dict(e.attrs)
-    mixed = attrs.get("axes", attrs.get("axis"))
-    mixed = mixed if isinstance(mixed, tuple) else (mixed,)
-    (state, *_) = rows = [s for s in given if s is not None]
-    known = e.op in SAFE or "axes" in attrs or ("axis" in attrs and e.op in ALONG)
-    if not known or state in mixed or len(set(rows)) > 1 or given[0] is None:
+    """Operators that mix some axes: the examples are on another one."""
+    state, attrs, rank = given[0], dict(e.attrs), e.args[0].type.rank
+    apart = state is not None and len({s for s in given if s is not None}) == 1
+    if not apart or state is None:
+        pass
+    elif e.op in LAST:
+        apart = state < rank - LAST[e.op]
+    elif e.op in IMAGES:
+        apart = state == 0 and all(s is None for s in given[1:])
+    elif e.op == "pad":
+        apart = attrs["widths"][state] == (0, 0)
+    elif "axes" in attrs:
+        apart = state not in attrs["axes"]
+    else:
+        apart = e.op in ALONG and state != attrs["axis"]
+    place = axes.place(e.out.type.shape)
+    if not apart or place is None:
         raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
-    return axes.place(e.out.type.shape)
+    return place
 
 
 def _reduced(e: Equation, given: list[State], axes: _Axes) -> State:
@@ -160,16 +202,13 @@ def _expanded(e: Equation, given: list[State], axes: _Axes) -> State:
 
 def _broadcast(e: Equation, given: list[State], axes: _Axes) -> State:
     assert given[0] is not None
-    state = given[0] + e.out.type.rank - e.args[0].type.rank
-    if sum(1 for a in e.out.type.shape if a.size == dim(axes.name)) > 1:
-        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
-    return state
+    return given[0] + e.out.type.rank - e.args[0].type.rank
 
 
 def _sliced(e: Equation, given: list[State], axes: _Axes) -> State:
     attrs = dict(e.attrs)
     whole = e.args[0].type.shape[given[0] or 0].size
-    start, count, step = attrs["items"][given[0] or 0]
+    _, count, step = attrs["items"][given[0] or 0]
     if e.op == "slice" and (count != whole or step != 1):
         raise Mixed(f"a part of the axis {axes.name} is taken", e.span)
     return given[0]
@@ -217,7 +256,7 @@ def _einsum(e: Equation, given: list[State], axes: _Axes) -> State:
 
 
 def _gathered(e: Equation, given: list[State], axes: _Axes) -> State:
-    axis = dict(e.attrs)["axis"]
+    axis: int = dict(e.attrs)["axis"]
     found = {s for s in given[1:] if s is not None}
     ids = len(e.args) - 1
     if given[0] is None and len(found) == 1:
@@ -235,7 +274,7 @@ def _loop(loop: Loop, given: list[State], axes: _Axes) -> list[State]:
         raise Mixed(f"`scan` runs over {axes.name}", loop.span)
     states: dict[Var, State] = {loop.index: None}
     for entry, state in zip(loop.entries, given[n:]):
-        states[entry] = None if state is None else TOTAL if state == TOTAL else state - 1
+        states[entry] = state - 1 if _is_axis(state) else state
     states |= zip(loop.shared, given[n + len(loop.entries) :])
     carried = [
         axes.place(s.type.shape) if g is None else g for s, g in zip(loop.states, given[:n])
@@ -251,7 +290,7 @@ def _loop(loop: Loop, given: list[State], axes: _Axes) -> list[State]:
     if any(c != u and u is not None for c, u in zip(carried, new)):
         raise Mixed(f"`scan` adds up over {axes.name} and goes on", loop.span)
     emitted = [_of(x, inner) for x in loop.emits]
-    return [*carried, *(s if s is None or s == TOTAL else s + 1 for s in emitted)]
+    return [*carried, *(s + 1 if _is_axis(s) else s for s in emitted)]
 
 
 def _of(atom: Atom, states: dict[Var, State]) -> State:
@@ -278,9 +317,14 @@ RULES: dict[str, Rule] = {
 LINEAR = frozenset(
     ("add", "sub", "neg", "mul", "div", "sum", "mean", "matmul", "identity", "reshape", "cast")
 ) | frozenset(("transpose", "expand_dims", "slice", "broadcast", "select", "concat", "stack"))
-#: operators with the examples on the first axis, of each by itself
-SAFE = frozenset(("cross_entropy", "nll", "one_hot", "tril", "triu", "diag", "trace", "pad"))
-SAFE |= frozenset(("conv2d", "conv1d", "windows", "inv", "det", "logdet", "solve"))
+#: operators that fill a shape
+FILLING = ("broadcast", "full", "mask")
+#: operators that mix the last axes of their arguments, and how many
+LAST = {"one_hot": 0, "cross_entropy": 1, "nll": 1} | dict.fromkeys(
+    ("tril", "triu", "past", "diagonal", "inv", "det", "logdet", "solve"), 2
+)
+#: operators on images: each is an example
+IMAGES = ("conv2d", "conv_transpose2d", "windows")
 #: operators with an attribute `axis` along which they mix
 ALONG = frozenset(("softmax", "log_softmax", "cumsum", "prod", "argmax", "argmin", "roll"))
 

@@ -23,7 +23,7 @@ from bpc.ops.loops import Loop, close
 
 def dotted(var: Var) -> Var:
     """The tangent of a variable."""
-    return Var(f"{var.name}_dot", var.type)
+    return Var(f"{var.name}_dot", var.type, var.named)
 
 
 def jvp(function: Function, wrt: Sequence[Var], tangents: Sequence[Var], name: str) -> Function:

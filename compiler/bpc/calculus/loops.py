@@ -21,6 +21,8 @@ from bpc.ir import Atom, Equation, Literal, Var, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.ops.loops import Loop, close
 
+#: what is computed again from saved values rather than saved
+CHEAP = ("add", "sub", "mul", "neg")
 #: (function, wrt, seeds, start, name, edges) -> Pullback: the reverse pass, for the body
 Pull = Callable[..., Any]
 
@@ -153,6 +155,12 @@ class _Pull:
                 read += variables(e.args)
             elif e is not None or var in known:
                 saved[var] = None
+        for var in reversed([v for v in made if v in saved]):
+            here = (*saved, *known, *forward.shared)
+            if made[var].op in CHEAP and all(v in here for v in variables(made[var].args)):
+                del saved[var]
+                again.add(made[var])
+                saved |= dict.fromkeys(v for v in variables(made[var].args) if v in forward.states)
         order = [v for v in (*forward.states, *forward.entries, *made) if v in saved]
         return order, tuple(e for e in forward.body.body if e in again)
 

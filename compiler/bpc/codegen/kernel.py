@@ -30,10 +30,12 @@ class Kernel:
 
     def __init__(
         self, function: Function, speller: Speller, names: Names, arguments: Mapping[Var, str],
-        scalars: bool, indent: int = 4,
+        scalars: bool, indent: int = 4, called: dict[Var, str] | None = None,
     ) -> None:  # fmt: skip
         self.function, self.speller, self.scalars = function, speller, scalars
         self.names, self.indent = names, indent
+        #: what values are called in any loop of the function: a reversed loop says the same again
+        self.called: dict[Var, str] = {} if called is None else called
         self.known: dict[Var, str] = dict(arguments)
         self.inlined: dict[Var, Code] = {}
         self.origin: dict[Var, Equation] = {}
@@ -55,7 +57,7 @@ class Kernel:
                     self.last[arg] = equation
             for out in equation.outs:
                 if out.named and out not in self.known:
-                    self.known[out] = names.claim(out.name)
+                    self.claim(out)
 
     def body(self, comment: Comment) -> list[str]:
         """The lines between the signature and the return."""
@@ -120,18 +122,22 @@ class Kernel:
         """Lines for the entries that an equation is the first to read, of those read again."""
         for arg in equation.args:
             if arg in self.entries and isinstance(arg, Var):
-                self.known[arg] = self.names.claim(arg.name)
                 code = self.entries.pop(arg)
-                self.lines += layout.statement(self.indent, self.known[arg], code)
+                self.lines += layout.statement(self.indent, self.claim(arg), code)
 
     def target(self, out: Var) -> str:
         """What a value is assigned to: its name, or its place in a stack that alone needs it."""
         stores = self.stores.get(out, [])
         if out not in self.known and len(stores) == self.uses.get(out, 0) == 1:
             return stores.pop()
-        if out not in self.known:
-            self.known[out] = self.names.claim(out.name)
-        return self.known[out]
+        return self.known[out] if out in self.known else self.claim(out)
+
+    def claim(self, var: Var) -> str:
+        """A name for a variable: the one that it had, if a loop before read or made it."""
+        if var not in self.called:
+            self.called[var] = self.names.claim(var.name)
+        self.known[var] = self.called[var]
+        return self.known[var]
 
     def store(self, out: Var) -> None:
         """Put a value into the stacks that want it."""
@@ -167,7 +173,7 @@ class Kernel:
         pad, note = self.indent, comment(loop.span)
         for out in loop.outs:
             if out not in self.known:
-                self.known[out] = self.names.claim(out.name)
+                self.claim(out)
         for out, init in zip(loop.outs, loop.inits):
             self.lines += layout.statement(pad, self.known[out], self.code(init), note)
         for out in loop.outs[loop.carries :]:
@@ -189,7 +195,9 @@ class Kernel:
         known = {loop.index: index, **dict(zip(loop.states, carried))}
         direct = updated_in_place(loop)
         known |= {u: name for u, name in zip(loop.updates, carried) if u in direct}
-        inner = Kernel(loop.body, self.speller, self.names, known, self.scalars, self.indent + 4)
+        inner = Kernel(
+            loop.body, self.speller, self.names, known, self.scalars, self.indent + 4, self.called
+        )
         inner.section = 1
         inner.totals = {
             u: s

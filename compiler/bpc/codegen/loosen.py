@@ -14,18 +14,22 @@ from collections.abc import Sequence
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+from bpc.source import Span
 from bpc.types import ONE, Shape
 
 ARITHMETIC = ("add", "sub", "mul", "div")
 
 
-def loosen(function: Function, scalars: bool) -> Function:
-    """The function as NumPy needs it written; with `scalars`, as Python floats need it."""
+def loosen(function: Function, scalars: bool, start: Span) -> Function:
+    """The function as NumPy needs it written; with `scalars`, as Python floats need it.
+
+    `start` is the place of what no equation says.
+    """
     if scalars:
         return function
     made: dict[Var, Equation] = {}
     body = _loosened(function.body, made, set())
-    results = _own(function, body, made)
+    results = _own(function, body, made, start)
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 
@@ -216,15 +220,17 @@ def _fill(atom: Literal, equation: Equation, body: list[Equation]) -> Var:
     return out
 
 
-def _own(function: Function, body: list[Equation], made: dict[Var, Equation]) -> tuple[Atom, ...]:
+def _own(
+    function: Function, body: list[Equation], made: dict[Var, Equation], start: Span
+) -> tuple[Atom, ...]:
     """Results that share no memory with arguments or with one another, laid out in rows."""
     results: list[Atom] = []
     taken: set[Var] = set(function.params)
     for position, (label, result) in enumerate(zip(function.labels, function.results)):
-        last = body[-1] if body else None
+        last = body[-1] if body else Equation("full", (), (), start)
         scalar_cost = position == 0 and function.name in ("cost", "value_and_grad", "jvp")
         if isinstance(result, Literal):
-            if last is None or (scalar_cost and not result.type.shape):
+            if scalar_cost and not result.type.shape:
                 results.append(result)
                 continue
             results.append(_fill(result, last, body))

@@ -20,7 +20,7 @@ from bpc.codegen.kernel import Kernel
 from bpc.codegen.loosen import loosen
 from bpc.ir import Function, Program
 from bpc.ops import OPS
-from bpc.source import Source
+from bpc.source import Source, Span
 from bpc.types import size
 
 SEAL = "# sha256 of the text above:"
@@ -47,7 +47,7 @@ def write_module(
         if name == "forward" and not program.outputs:
             public += ["", "", *wrappers.forward_as_cost(w)]
             continue
-        function = loosen(program.functions[name], w.scalars)
+        function = loosen(program.functions[name], w.scalars, Span(source, 0, 0))
         kernel, dims = _kernel(w, function)
         kernels += ["", "", *kernel]
         public += ["", "", *wrappers.public(w, function, dims)]
@@ -55,7 +55,7 @@ def write_module(
     for name, needs in second.KERNELS.items():
         if name not in emit:
             continue
-        function = loosen(program.functions[needs], w.scalars)
+        function = loosen(program.functions[needs], w.scalars, Span(source, 0, 0))
         if needs not in taken:
             kernel, taken[needs] = _kernel(w, function)
             kernels += ["", "", *kernel]

@@ -29,7 +29,7 @@ def _plain_number(array, like):
 def _formed(values, varied):
     """Fresh arrays like those they go with, numbers for numbers."""
     return [
-        np.array(value, _dtype(v)) if hasattr(v, "dtype") else float(value)
+        np.array(value, _dtype(v), order="C") if hasattr(v, "dtype") else float(value)
         for value, v in zip(values, varied)
     ]
 

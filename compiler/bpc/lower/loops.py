@@ -25,16 +25,18 @@ def _scan(c: Context, node: syntax.Scan) -> None:
         c.fail(node.low.span.to(node.high.span), "BP142", low=low, high=high)
     carries = [(key_of(c, target), target, _init(c, value)) for target, value in node.carries]
     index = Var(node.variable.name, INT)
-    states = tuple(Var(spelling(key), init.type) for key, _, init in carries)
+    prefix = c.owner.prefix
+    states = tuple(Var(prefix + spelling(key), init.type) for key, _, init in carries)
     frame = Frame(index, node.variable.name, length, c.m.body, len(c.calls), states)
     equations, updates = _steps(c, node, frame, states, low)
     c.m.span = node.span
     entries = tuple(entry for _, entry in frame.entries.values())
     results = (*updates, *(value.atom for _, value in frame.emits.values()))
     body, constants = close(index, states, entries, equations, results, "step")
-    outs = [(key, target, Var(spelling(key), init.type, True)) for key, target, init in carries]
+    outs = [(key, t, Var(prefix + spelling(key), init.type, True)) for key, t, init in carries]
     for key, (target, value) in frame.emits.items():
-        outs.append((key, target, Var(spelling(key), stacked(value.type, length), True)))
+        type = stacked(value.type, length)
+        outs.append((key, target, Var(prefix + spelling(key), type, named=True)))
     loop = Loop(
         body,
         length,

@@ -29,9 +29,10 @@ def name(c: Context, function: str, node: Any, first: Expr | None) -> Expr:
         head = head.base
     found = c.evaluate(node)
     made = {o for e in c.m.body for o in e.outs}
-    if isinstance(found, Expr) and isinstance(head, syntax.Name):
-        if found.atom not in made or found.atom in c.names:
-            return found
+    if not isinstance(found, Expr) or not isinstance(head, syntax.Name):
+        return c.fail(node.span, "BP146", "name it first: `y = ...`", what=describe(found))
+    if found.atom not in made or found.atom in c.names:
+        return found
     return c.fail(node.span, "BP146", "name it first: `y = ...`", what=describe(found))
 
 

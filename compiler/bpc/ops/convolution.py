@@ -138,8 +138,8 @@ def _by_channel(
     m: Builder, x: Expr, W: Expr, stride: Any, pad: Any, dilation: Any, groups: int
 ) -> Expr | None:
     """Of each channel by itself: without products of matrices, which would have one column."""
-    kh, kw, _, out = (a.size.value for a in W.shape)
-    if kh is None or kw is None or out != groups or groups == 1:
+    kh, kw, each, out = (a.size.value for a in W.shape)
+    if kh is None or kw is None or each != 1 or out != groups or groups == 1:
         return None
     if any(pad):
         x = m.pad(x, ((0, 0), *((p, p) for p in pad), (0, 0)))
@@ -234,6 +234,7 @@ array(
         (((2, 5, 6, 2), (3, 3, 2, 2)), {"stride": 2, "pad": 1}),
         (((1, 7, 6, 2), (2, 3, 2, 2)), {"stride": (3, 2), "pad": (0, 2), "dilation": (2, 1)}),
         (((2, 4, 4, 4), (2, 3, 2, 6)), {"groups": 2}),
+        (((2, 4, 4, 4), (2, 3, 2, 2)), {"groups": 2}),
         (((2, 4, 5, 3), (2, 2, 1, 6)), {"groups": 3, "stride": 2, "dilation": (1, 2), "pad": 1}),
         (((2, 3, 3, 2), (1, 1, 2, 3)), {"pad": (1, 0)}),
         (((2, 5, 4, 3), (2, 3, 1, 3)), {"groups": 3, "pad": 1, "dilation": (2, 1)}),

@@ -117,10 +117,21 @@ reduction(
 
 def _extremum(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
     """Equal entries share the gradient equally."""
-    ties = m.cast(x.eq(kept(m, out, axes, keep, x)), kind="real")
-    count = m.emit("sum", ties, axes=axes, keep=True)
+    ties = x.eq(kept(m, out, axes, keep, x))
+    count = m.emit("count", ties, axes=axes, keep=True)
     share = g if keep else m.expand(g, axes=axes)
-    return (ties * (share / m.elementwise("maximum", count, 1)),)
+    return (m.real(ties) * (share / m.real(m.elementwise("maximum", count, 1))),)
+
+
+register(
+    Op(
+        "count",
+        "internal",
+        "How many entries are true.",
+        infer=lambda t, axes, keep: (reduced(t, axes, keep, "int"),),
+        numpy=lambda c, x, axes, keep: c.reduce("np.count_nonzero", x, axes, keep),
+    )
+)
 
 
 MOST_CHOICES = 16  # arguments of max and min: they nest in the generated code

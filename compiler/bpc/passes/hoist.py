@@ -88,7 +88,8 @@ def _before(loop: Loop) -> tuple[list[Equation], Loop]:
             high = 2
         level |= dict.fromkeys(e.outs, high)
         made |= dict.fromkeys(e.outs, e)
-        if (high == 1 and e.op in HEAVY) or (high == 0 and not OPS[e.op].moves):
+        heavy = e.op in HEAVY or (OPS[e.op].elementwise and not wanted.isdisjoint(e.args))
+        if (high == 1 and heavy) or (high == 0 and not OPS[e.op].moves):
             wanted.add(e.out)
     moved = _cone(wanted, made)
     if not moved:
@@ -261,7 +262,7 @@ class _After:
         if not isinstance(atom, Var):
             return self.outside.read(atom)
         if atom not in self.outside.found:
-            if self.outer(atom):
+            if atom not in self.stacks and self.outer(atom):
                 for v in self.made[atom].args:
                     self.value(v)
                 self.outside.write(self.made[atom])

@@ -132,7 +132,20 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("broadcast", "reshape"), _shaped),
     **dict.fromkeys(("slice", "unslice"), _sliced),
     **dict.fromkeys(
-        ("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "any", "all", "centred"),
+        (
+            "sum",
+            "mean",
+            "max",
+            "min",
+            "var",
+            "std",
+            "norm",
+            "logsumexp",
+            "any",
+            "all",
+            "count",
+            "centred",
+        ),
         _attributes(axes=_all_next),
     ),
     **dict.fromkeys(

@@ -10,7 +10,7 @@ import numpy as np
 
 from bpc.diagnostics import did_you_mean
 from bpc.training.data import Data
-from bpc.training.model import Arrays, Model, TrainingError, calling, forward
+from bpc.training.model import Arrays, Model, TrainingError, forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ def metrics(model: Model, wanted: Iterable[str]) -> Metrics:
             listed = f"there are {', '.join(scalars)}" if scalars else "there is none"
             help = did_you_mean(name, scalars) or listed
             raise TrainingError(f"--metric {name}: no scalar output of this name; {help}")
-    return Metrics(names, _classes(model))
+    if "valid" in names:
+        raise TrainingError("--metric valid: this is how the validation cost is called")
+    return Metrics(names, None if "accuracy" in names else _classes(model))
 
 
 def axes_of(text: str) -> list[str]:
@@ -52,25 +54,24 @@ def _classes(model: Model) -> tuple[str, str] | None:
 
 
 def evaluate(
-    model: Model, params: Arrays, data: Data, batch: int, wanted: Metrics, cost: bool, what: str
+    model: Model, params: Arrays, data: Data, batch: int, wanted: Metrics, cost: bool
 ) -> dict[str, float]:
     """Means over the batches by their rows; `cost` too if asked for. Labels below 0 do not count."""
     totals = dict.fromkeys([*(["cost"] if cost else []), *wanted.outputs], 0.0)
     right = counted = 0
-    with calling(what):
-        for rows, inputs in data.batches(batch):
-            if cost:
-                totals["cost"] += rows * model.module.cost(params, **inputs)
-            if not wanted:
-                continue
-            outputs = forward(model, params, inputs)
-            for name in wanted.outputs:
-                totals[name] += rows * float(outputs[name])
-            if wanted.classes and wanted.classes[1] in inputs:
-                label = inputs[wanted.classes[1]]
-                hits = outputs[wanted.classes[0]].argmax(-1) == label
-                right += int(np.count_nonzero(hits & (label >= 0)))
-                counted += int(np.count_nonzero(label >= 0))
+    for rows, inputs in data.batches(batch):
+        if cost:
+            totals["cost"] += rows * model.module.cost(params, **inputs)
+        if not wanted:
+            continue
+        outputs = forward(model, params, inputs)
+        for name in wanted.outputs:
+            totals[name] += rows * float(outputs[name])
+        if wanted.classes and wanted.classes[1] in inputs:
+            label = inputs[wanted.classes[1]]
+            hits = outputs[wanted.classes[0]].argmax(-1) == label
+            right += int(np.count_nonzero(hits & (label >= 0)))
+            counted += int(np.count_nonzero(label >= 0))
     found = {name: total / data.rows for name, total in totals.items()}
     if wanted.classes:
         found["accuracy"] = right / counted if counted else nan

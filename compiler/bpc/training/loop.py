@@ -160,12 +160,9 @@ def end_epoch(
     for name, value in run.params.items():
         if not np.isfinite(value).all():
             raise Diverged(f"{name} is not finite after step {run.step} of {epoch}")
-    what = f"after {epoch}"
-    judged = data if valid is None else valid
-    with cut_off(run):
-        found = evaluate(
-        model, run.params, judged, plan.batch, plan.metrics, valid is not None, what
-    )  # fmt: skip
+    judged, alone = (data, True) if valid is None else (valid, False)
+    with cut_off(run), calling(f"after {epoch}"):
+        found = evaluate(model, run.params, judged, plan.batch, plan.metrics, not alone)
     judgement = found.pop("cost", None)
     if judgement is not None and not isfinite(judgement):
         raise Diverged(f"the validation cost is {judgement} after {epoch}")

@@ -1,0 +1,381 @@
+"""The gradient of adding.bp, written by bpc 0.1.0 at -O1.
+
+sha256 of adding.bp:
+ce7d2fbce8da511e554ea2f244da18ac1966d14025db6cfcaf71ffe35ca4c81e
+6 nodes + 4513 parameters = 4519 steps
+"""
+
+import numpy as np
+
+PARAMS = {
+    "memory.Wx": "real [2, 128]",
+    "memory.Wh": "real [H, 128]",
+    "memory.b": "real [128]",
+    "head.W": "real [32, 1]",
+    "head.b": "real [1]",
+}
+INPUTS = {"x": "real [T, N, 2]", "y": "real [N]"}
+OUTPUTS = {"sum": "real [N]"}
+_KEYS = tuple(PARAMS)
+_TYPES = {
+    "memory.Wx": ("real", (2, 128)),
+    "memory.Wh": ("real", (32, 128)),
+    "memory.b": ("real", (128,)),
+    "head.W": ("real", (32, 1)),
+    "head.b": ("real", (1,)),
+    "x": ("real", ("T", "N", 2)),
+    "y": ("real", ("N",)),
+}
+
+
+def forward(params, x):
+    """The output sum.
+
+    params["memory.Wx"]  real [2, 128]
+    params["memory.Wh"]  real [H, 128]
+    params["memory.b"]   real [128]
+    params["head.W"]     real [32, 1]
+    params["head.b"]     real [1]
+    x                    real [T, N, 2]  at each step a number from 0 to 1, and a mark: 1 at two of the steps, else 0
+    """
+    arrays, dims = _bind(params, {"x": x})
+    _require(dims["T"] >= 1, "an index leaves the axis of size T (adding.bp:9)")
+    return np.ascontiguousarray(_forward(*arrays, dims["T"], dims["N"]))
+
+
+def cost(params, x, y):
+    """The cost J, a float.
+
+    params["memory.Wx"]  real [2, 128]
+    params["memory.Wh"]  real [H, 128]
+    params["memory.b"]   real [128]
+    params["head.W"]     real [32, 1]
+    params["head.b"]     real [1]
+    x                    real [T, N, 2]  at each step a number from 0 to 1, and a mark: 1 at two of the steps, else 0
+    y                    real [N]        the sum of the two marked numbers
+    """
+    arrays, dims = _bind(params, {"x": x, "y": y})
+    _require(dims["T"] >= 1, "an index leaves the axis of size T (adding.bp:9)")
+    _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
+    return float(_cost(*arrays, dims["T"], dims["N"]))
+
+
+def value_and_grad(params, x, y):
+    """The cost J, a float, and its gradient, like params.
+
+    params["memory.Wx"]  real [2, 128]
+    params["memory.Wh"]  real [H, 128]
+    params["memory.b"]   real [128]
+    params["head.W"]     real [32, 1]
+    params["head.b"]     real [1]
+    x                    real [T, N, 2]  at each step a number from 0 to 1, and a mark: 1 at two of the steps, else 0
+    y                    real [N]        the sum of the two marked numbers
+    """
+    arrays, dims = _bind(params, {"x": x, "y": y})
+    _require(dims["T"] >= 1, "an index leaves the axis of size T (adding.bp:9)")
+    _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
+    _require(dims["N"] != 0, "division by a size that is 0 (adding.bp:11)")
+    value, *results = _value_and_grad(*arrays, dims["T"], dims["N"])
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+
+
+def init(seed=0, dtype=np.float64):
+    """Fresh params, drawn in declared order."""
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
+    return {
+        "memory.Wx": rng.normal(0.0, (2 / 130) ** 0.5, (2, 128)).astype(dtype),
+        "memory.Wh": _orthogonal(rng, (32, 128)).astype(dtype),
+        "memory.b": np.zeros(128, dtype),
+        "head.W": rng.normal(0.0, (2 / 33) ** 0.5, (32, 1)).astype(dtype),
+        "head.b": np.zeros(1, dtype),
+    }
+
+
+def ravel(params):
+    """All parameters as one float64 vector."""
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
+
+
+def unravel(vector):
+    """Params from a vector as `ravel` gives it."""
+    shapes = {
+        "memory.Wx": (2, 128),
+        "memory.Wh": (32, 128),
+        "memory.b": (128,),
+        "head.W": (32, 1),
+        "head.b": (1,),
+    }
+    return _unravel(vector, shapes)
+
+
+def _forward(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, T, N):
+    dtype = memory_Wx.dtype
+    # forward, left to right
+    memory_i_matmul = x @ memory_Wx  # nn.bp:75
+    memory_h = np.zeros((N, 32), dtype)  # nn.bp:74
+    memory_c = np.zeros((N, 32), dtype)  # nn.bp:74
+    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:74
+    for t in range(T):  # nn.bp:74
+        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:75
+        memory_i = memory_i_add[:, :32]  # nn.bp:75
+        memory_f = memory_i_add[:, 32:64]  # nn.bp:75
+        memory_o = memory_i_add[:, 64:96]  # nn.bp:75
+        memory_g = memory_i_add[:, 96:]  # nn.bp:75
+        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:76
+        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:76
+        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:77
+        memory_hs[t] = memory_h
+    h = memory_hs  # adding.bp:8
+    sum_ = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
+    return sum_
+
+
+def _cost(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
+    dtype = memory_Wx.dtype
+    # forward, left to right
+    memory_i_matmul = x @ memory_Wx  # nn.bp:75
+    memory_h = np.zeros((N, 32), dtype)  # nn.bp:74
+    memory_c = np.zeros((N, 32), dtype)  # nn.bp:74
+    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:74
+    for t in range(T):  # nn.bp:74
+        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:75
+        memory_i = memory_i_add[:, :32]  # nn.bp:75
+        memory_f = memory_i_add[:, 32:64]  # nn.bp:75
+        memory_o = memory_i_add[:, 64:96]  # nn.bp:75
+        memory_g = memory_i_add[:, 96:]  # nn.bp:75
+        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:76
+        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:76
+        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:77
+        memory_hs[t] = memory_h
+    h = memory_hs  # adding.bp:8
+    sum_ = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
+    J = _mean((sum_ - y) ** 2)  # adding.bp:11
+    return J
+
+
+def _value_and_grad(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
+    dtype = memory_Wx.dtype
+    # forward, left to right
+    memory_i_matmul = x @ memory_Wx  # nn.bp:75
+    memory_h = np.zeros((N, 32), dtype)  # nn.bp:74
+    memory_c = np.zeros((N, 32), dtype)  # nn.bp:74
+    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_h_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_c_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_c_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_c_sigmoid_steps_2 = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_c_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_h_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
+    memory_h_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
+    for t in range(T):  # nn.bp:74
+        memory_h_steps[t] = memory_h
+        memory_c_steps[t] = memory_c
+        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:75
+        memory_i = memory_i_add[:, :32]  # nn.bp:75
+        memory_f = memory_i_add[:, 32:64]  # nn.bp:75
+        memory_o = memory_i_add[:, 64:96]  # nn.bp:75
+        memory_g = memory_i_add[:, 96:]  # nn.bp:75
+        memory_c_sigmoid = _sigmoid(memory_f)  # nn.bp:76
+        memory_c_sigmoid_steps[t] = memory_c_sigmoid
+        memory_c_sigmoid_2 = _sigmoid(memory_i)  # nn.bp:76
+        memory_c_sigmoid_steps_2[t] = memory_c_sigmoid_2
+        memory_c_tanh = np.tanh(memory_g)  # nn.bp:76
+        memory_c_tanh_steps[t] = memory_c_tanh
+        memory_c_mul = memory_c_sigmoid_2 * memory_c_tanh  # nn.bp:76
+        memory_c = memory_c_sigmoid * memory_c + memory_c_mul  # nn.bp:76
+        memory_h_sigmoid = _sigmoid(memory_o)  # nn.bp:77
+        memory_h_sigmoid_steps[t] = memory_h_sigmoid
+        memory_h_tanh = np.tanh(memory_c)  # nn.bp:77
+        memory_h_tanh_steps[t] = memory_h_tanh
+        memory_h = memory_h_sigmoid * memory_h_tanh  # nn.bp:77
+        memory_hs[t] = memory_h
+    h = memory_hs  # adding.bp:8
+    sum_reshape = h[-1]  # adding.bp:9
+    sum_ = (sum_reshape @ head_W + head_b).reshape(N)  # adding.bp:9
+    J_sub = sum_ - y  # adding.bp:11
+    J = _mean(J_sub**2)  # adding.bp:11
+    # backward, right to left
+    dJ_dJ = 1.0  # adding.bp:11
+    dJ_dsum = 2.0 * (J_sub / N)  # adding.bp:11
+    dJ_dhead_add = dJ_dsum.reshape(N, 1)  # adding.bp:9
+    dJ_dhead_b = _sum(dJ_dhead_add, axis=0)  # nn.bp:10
+    dJ_dhead_W = sum_reshape.T @ dJ_dhead_add  # nn.bp:10
+    dJ_dh = _unslice(dJ_dhead_add @ head_W.T, (T, N, 32), -1)  # adding.bp:9
+    dJ_dmemory_hs = dJ_dh  # adding.bp:8
+    dJ_dmemory_h = np.zeros((N, 32), dtype)  # nn.bp:74
+    dJ_dmemory_c = np.zeros((N, 32), dtype)  # nn.bp:74
+    dJ_dmemory_i_matmul = np.empty((T, N, 128), dtype)  # nn.bp:74
+    for t in reversed(range(T)):  # nn.bp:74
+        dJ_dmemory_h_2 = dJ_dmemory_h + dJ_dmemory_hs[t]  # nn.bp:77
+        memory_h_tanh = memory_h_tanh_steps[t]
+        memory_h_sigmoid = memory_h_sigmoid_steps[t]
+        dJ_dmemory_o = (
+            dJ_dmemory_h_2
+            * memory_h_tanh
+            * (memory_h_sigmoid * (1.0 - memory_h_sigmoid))
+        )  # nn.bp:77
+        dmemory_c_mul = (
+            dJ_dmemory_h_2 * memory_h_sigmoid * (1.0 - memory_h_tanh**2)
+        )  # nn.bp:77
+        dJ_dmemory_c_2 = dJ_dmemory_c + dmemory_c_mul  # nn.bp:77
+        memory_c_tanh = memory_c_tanh_steps[t]
+        memory_c_sigmoid_2 = memory_c_sigmoid_steps_2[t]
+        dJ_dmemory_g = (
+            dJ_dmemory_c_2 * memory_c_sigmoid_2 * (1.0 - memory_c_tanh**2)
+        )  # nn.bp:76
+        dJ_dmemory_i = (
+            dJ_dmemory_c_2
+            * memory_c_tanh
+            * (memory_c_sigmoid_2 * (1.0 - memory_c_sigmoid_2))
+        )  # nn.bp:76
+        memory_c_sigmoid = memory_c_sigmoid_steps[t]
+        dJ_dmemory_c = dJ_dmemory_c_2 * memory_c_sigmoid  # nn.bp:76
+        dJ_dmemory_f = (
+            dJ_dmemory_c_2
+            * memory_c_steps[t]
+            * (memory_c_sigmoid * (1.0 - memory_c_sigmoid))
+        )  # nn.bp:76
+        concat = np.concatenate(
+            (dJ_dmemory_i, dJ_dmemory_f, dJ_dmemory_o, dJ_dmemory_g), axis=1
+        )  # nn.bp:75
+        dJ_dmemory_i_matmul[t] = concat
+        dJ_dmemory_h = concat @ memory_Wh.T  # nn.bp:75
+    reshape = dJ_dmemory_i_matmul.reshape(N * T, 128)  # nn.bp:75
+    dJ_dmemory_Wh = memory_h_steps.reshape(N * T, 32).T @ reshape  # nn.bp:75
+    dJ_dmemory_b = _sum(dJ_dmemory_i_matmul, axis=(0, 1))  # nn.bp:75
+    dJ_dmemory_Wx = x.reshape(N * T, 2).T @ reshape  # nn.bp:75
+    return J, dJ_dmemory_Wx, dJ_dmemory_Wh, dJ_dmemory_b, dJ_dhead_W, dJ_dhead_b
+
+
+def _values(params):
+    """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
+    if tuple(params) == _KEYS:
+        return params.values()
+    wrong = [f"lacks {name}" for name in PARAMS if name not in params]
+    wrong += [f"has the unknown {name}" for name in params if name not in PARAMS]
+    if wrong:
+        raise ValueError(f"params {', '.join(wrong)}")
+    return [params[name] for name in PARAMS]
+
+
+def _bind(params, inputs):
+    """The arrays, parameters first, and the free dims; an error where one does not fit."""
+    arrays, dims, numbers, dtype = [], {}, [], None
+    for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
+        kind, shape = _TYPES[name]
+        if type(value) is not np.ndarray:
+            if kind == "real" and type(value) in (float, int) and shape == ():
+                numbers.append(len(arrays))
+                arrays.append(value)
+                continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
+            value = np.asarray(value)
+        if kind != "real":
+            _check_kind(name, value, kind)
+        elif value.dtype is not dtype:
+            dtype = _float_type(name, value, dtype, params, inputs)
+        if value.shape != shape:
+            _fit(name, value, shape, dims)
+        arrays.append(value)
+    for i in numbers:
+        arrays[i] = np.asarray(arrays[i], dtype or np.float64)
+    return arrays, dims
+
+
+def _check_kind(name, value, kind):
+    """TypeError where an array that must be of ints or bools is not."""
+    if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+
+
+def _float_type(name, value, dtype, params, inputs):
+    """The float dtype that all real arguments share; TypeError where there is none."""
+    if value.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} has dtype {value.dtype}, expected float32 or float64")
+    if dtype is not None and value.dtype != dtype:
+        named = {**params, **inputs}
+        other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
+    return value.dtype
+
+
+def _fit(name, value, shape, dims):
+    """Bind the free dims of a shape, or raise ValueError where the value has another."""
+    fits, before = len(value.shape) == len(shape), dict(dims)
+    for have, want in zip(value.shape, shape):
+        if isinstance(want, str):
+            want = dims.setdefault(want, have)
+        fits = fits and (want is None or have == want)
+    if not fits:
+        text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+
+
+def _unravel(vector, shapes):
+    """Arrays of the given shapes, cut from a vector one after the other."""
+    vector = np.array(vector, float)
+    params, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        params[name] = vector[start:stop]
+        start = stop
+    if vector.shape != (start,):
+        raise ValueError(f"vector has shape {vector.shape}, expected ({start},)")
+    return {name: part.reshape(shapes[name]).copy() for name, part in params.items()}
+
+
+def _orthogonal(rng, shape):
+    """A matrix (or a stack of them) with orthonormal rows or columns."""
+    *lead, rows, columns = shape
+    flat = rng.normal(size=(*lead, max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(flat)
+    q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    return q if rows >= columns else np.swapaxes(q, -1, -2)
+
+
+def _require(holds, message):
+    """ValueError with a message where a condition on the sizes does not hold."""
+    if not holds:
+        raise ValueError(message)
+
+
+def _sum(x, axis=None, keepdims=False):
+    """The sum; many float32 are added up in float64, so that no digits are lost."""
+    if x.size > 4096 and x.dtype == np.float32:
+        total = x.sum(axis, np.float64, keepdims=keepdims)
+        return total.astype(np.float32)
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(x, axis=None, keepdims=False):
+    """The mean, from a sum that loses no digits."""
+    total = _sum(x, axis, keepdims)
+    return total / (x.size / max(total.size, 1))
+
+
+def _sigmoid(x):
+    """1 / (1 + exp(-x)), never overflowing."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _unslice(x, shape, index):
+    """Zeros of a shape, with x in place of a slice."""
+    whole = np.zeros(shape, x.dtype)
+    whole[index] = x
+    return whole
+
+
+# sha256 of the text above:
+# 497d3c76103528a55cc8838113518ad259ea7617da0a20573171d313e04a845b

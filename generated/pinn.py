@@ -1,0 +1,479 @@
+"""The gradient of pinn.bp, written by bpc 0.1.0 at -O1.
+
+sha256 of pinn.bp:
+ded94926028fe59fe17d65f1b940ff71f9bb01a1294d8b4af1b710c1d914f753
+26 nodes + 697 parameters = 723 steps
+"""
+
+import numpy as np
+
+PARAMS = {
+    "hidden1.W": "real [2, M]",
+    "hidden1.b": "real [M]",
+    "hidden2.W": "real [24, M]",
+    "hidden2.b": "real [M]",
+    "head.W": "real [24, 1]",
+    "head.b": "real [1]",
+}
+INPUTS = {"x": "real [N]", "t": "real [N]"}
+OUTPUTS = {"u": "real [N]", "residual": "real [N]"}
+_KEYS = tuple(PARAMS)
+_TYPES = {
+    "hidden1.W": ("real", (2, 24)),
+    "hidden1.b": ("real", (24,)),
+    "hidden2.W": ("real", (24, 24)),
+    "hidden2.b": ("real", (24,)),
+    "head.W": ("real", (24, 1)),
+    "head.b": ("real", (1,)),
+    "x": ("real", ("N",)),
+    "t": ("real", ("N",)),
+}
+
+
+def forward(params, x, t):
+    """A dict of u, residual.
+
+    params["hidden1.W"]  real [2, M]
+    params["hidden1.b"]  real [M]
+    params["hidden2.W"]  real [24, M]
+    params["hidden2.b"]  real [M]
+    params["head.W"]     real [24, 1]
+    params["head.b"]     real [1]
+    x                    real [N]      places from 0 to 1
+    t                    real [N]      times from 0 to 1
+    """
+    arrays, dims = _bind(params, {"x": x, "t": t})
+    results = _forward(*arrays, dims["N"])
+    return dict(zip(OUTPUTS, map(np.ascontiguousarray, results)))
+
+
+def cost(params, x, t):
+    """The cost J, a float.
+
+    params["hidden1.W"]  real [2, M]
+    params["hidden1.b"]  real [M]
+    params["hidden2.W"]  real [24, M]
+    params["hidden2.b"]  real [M]
+    params["head.W"]     real [24, 1]
+    params["head.b"]     real [1]
+    x                    real [N]      places from 0 to 1
+    t                    real [N]      times from 0 to 1
+    """
+    arrays, dims = _bind(params, {"x": x, "t": t})
+    _require(dims["N"] >= 1, "mean of no entries (pinn.bp:20)")
+    return float(_cost(*arrays, dims["N"]))
+
+
+def value_and_grad(params, x, t):
+    """The cost J, a float, and its gradient, like params.
+
+    params["hidden1.W"]  real [2, M]
+    params["hidden1.b"]  real [M]
+    params["hidden2.W"]  real [24, M]
+    params["hidden2.b"]  real [M]
+    params["head.W"]     real [24, 1]
+    params["head.b"]     real [1]
+    x                    real [N]      places from 0 to 1
+    t                    real [N]      times from 0 to 1
+    """
+    arrays, dims = _bind(params, {"x": x, "t": t})
+    _require(dims["N"] >= 1, "mean of no entries (pinn.bp:20)")
+    _require(dims["N"] != 0, "division by a size that is 0 (pinn.bp:20)")
+    value, *results = _value_and_grad(*arrays, dims["N"])
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+
+
+def init(seed=0, dtype=np.float64):
+    """Fresh params, drawn in declared order."""
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
+    return {
+        "hidden1.W": rng.normal(0.0, (2 / 26) ** 0.5, (2, 24)).astype(dtype),
+        "hidden1.b": np.zeros(24, dtype),
+        "hidden2.W": rng.normal(0.0, (2 / 48) ** 0.5, (24, 24)).astype(dtype),
+        "hidden2.b": np.zeros(24, dtype),
+        "head.W": rng.normal(0.0, (2 / 25) ** 0.5, (24, 1)).astype(dtype),
+        "head.b": np.zeros(1, dtype),
+    }
+
+
+def ravel(params):
+    """All parameters as one float64 vector."""
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
+
+
+def unravel(vector):
+    """Params from a vector as `ravel` gives it."""
+    shapes = {
+        "hidden1.W": (2, 24),
+        "hidden1.b": (24,),
+        "hidden2.W": (24, 24),
+        "hidden2.b": (24,),
+        "head.W": (24, 1),
+        "head.b": (1,),
+    }
+    return _unravel(vector, shapes)
+
+
+def _forward(hidden1_W, hidden1_b, hidden2_W, hidden2_b, head_W, head_b, x, t, N):
+    dtype = hidden1_W.dtype
+    # forward, left to right
+    z1 = np.tanh(np.stack((x, t), axis=1) @ hidden1_W + hidden1_b)  # pinn.bp:9
+    z2 = np.tanh(z1 @ hidden2_W + hidden2_b)  # pinn.bp:10
+    net = (z2 @ head_W + head_b).reshape(N)  # pinn.bp:11
+    u_sin = np.sin(3.141592653589793 * x)  # pinn.bp:12
+    u_mul = t * x  # pinn.bp:12
+    u_sub = 1.0 - x  # pinn.bp:12
+    u_mul_2 = u_mul * u_sub  # pinn.bp:12
+    u = u_sin + u_mul_2 * net  # pinn.bp:12
+    du_dnet = u_mul_2  # pinn.bp:12
+    dz2_transpose = head_W.T  # nn.bp:10
+    du_dz2 = du_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
+    dhidden2_add_sub = 1.0 - z2**2  # pinn.bp:10
+    dz1_transpose = hidden2_W.T  # nn.bp:10
+    du_dz1 = du_dz2 * dhidden2_add_sub @ dz1_transpose  # nn.bp:10
+    dhidden1_add_sub = 1.0 - z1**2  # pinn.bp:9
+    dz1_stack_transpose = hidden1_W.T  # nn.bp:10
+    dt_reshape = (du_dz1 * dhidden1_add_sub @ dz1_stack_transpose)[:, 1]  # pinn.bp:9
+    du_dt = net * u_sub * x + dt_reshape  # pinn.bp:9
+    u_t = du_dt  # pinn.bp:15
+    du_dnet_2 = u_mul_2  # pinn.bp:12
+    du_dz2_2 = du_dnet_2.reshape(N, 1) @ dz2_transpose  # nn.bp:10
+    du_dz1_2 = du_dz2_2 * dhidden2_add_sub @ dz1_transpose  # nn.bp:10
+    ones = np.ones((N, 1), dtype)  # pinn.bp:9
+    du_x_ddu_dhidden1_add = _unslice(ones, (N, 2), np.s_[:, :1]) @ hidden1_W  # nn.bp:10
+    du_x_ddu_dz1 = du_x_ddu_dhidden1_add * dhidden1_add_sub  # pinn.bp:9
+    du_x_ddu_dhidden2_add = du_x_ddu_dz1 @ hidden2_W  # nn.bp:10
+    du_x_ddu_dz2 = du_x_ddu_dhidden2_add * dhidden2_add_sub  # pinn.bp:10
+    du_x_ddu_dnet = (du_x_ddu_dz2 @ head_W).reshape(N)  # pinn.bp:11
+    du_x_dnet = t * u_sub - u_mul  # pinn.bp:12
+    mul = -2.0 * (du_x_ddu_dhidden2_add * du_dz2_2 * z2)  # pinn.bp:10
+    du_x_dz2 = mul + du_x_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
+    mul_2 = -2.0 * (du_x_ddu_dhidden1_add * du_dz1_2 * z1)  # pinn.bp:9
+    du_x_dz1 = mul_2 + du_x_dz2 * dhidden2_add_sub @ dz1_transpose  # nn.bp:10
+    du_x_dx = (
+        (du_x_ddu_dnet * u_sub - net) * t
+        - (t * net + du_x_ddu_dnet * u_mul)
+        + -9.869604401089358 * u_sin
+        + (du_x_dz1 * dhidden1_add_sub @ dz1_stack_transpose)[:, 0]
+    )  # pinn.bp:9
+    u_xx = du_x_dx  # pinn.bp:17
+    residual = u_t - 0.1 * u_xx  # pinn.bp:18
+    return u, residual
+
+
+def _cost(hidden1_W, hidden1_b, hidden2_W, hidden2_b, head_W, head_b, x, t, N):
+    dtype = hidden1_W.dtype
+    # forward, left to right
+    z1 = np.tanh(np.stack((x, t), axis=1) @ hidden1_W + hidden1_b)  # pinn.bp:9
+    z2 = np.tanh(z1 @ hidden2_W + hidden2_b)  # pinn.bp:10
+    net = (z2 @ head_W + head_b).reshape(N)  # pinn.bp:11
+    u_mul = t * x  # pinn.bp:12
+    u_sub = 1.0 - x  # pinn.bp:12
+    u_mul_2 = u_mul * u_sub  # pinn.bp:12
+    du_dnet = u_mul_2  # pinn.bp:12
+    dz2_transpose = head_W.T  # nn.bp:10
+    du_dz2 = du_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
+    dhidden2_add_sub = 1.0 - z2**2  # pinn.bp:10
+    dz1_transpose = hidden2_W.T  # nn.bp:10
+    du_dz1 = du_dz2 * dhidden2_add_sub @ dz1_transpose  # nn.bp:10
+    dhidden1_add_sub = 1.0 - z1**2  # pinn.bp:9
+    dz1_stack_transpose = hidden1_W.T  # nn.bp:10
+    dt_reshape = (du_dz1 * dhidden1_add_sub @ dz1_stack_transpose)[:, 1]  # pinn.bp:9
+    du_dt = net * u_sub * x + dt_reshape  # pinn.bp:9
+    u_t = du_dt  # pinn.bp:15
+    du_dnet_2 = u_mul_2  # pinn.bp:12
+    du_dz2_2 = du_dnet_2.reshape(N, 1) @ dz2_transpose  # nn.bp:10
+    du_dz1_2 = du_dz2_2 * dhidden2_add_sub @ dz1_transpose  # nn.bp:10
+    ones = np.ones((N, 1), dtype)  # pinn.bp:9
+    du_x_ddu_dhidden1_add = _unslice(ones, (N, 2), np.s_[:, :1]) @ hidden1_W  # nn.bp:10
+    du_x_ddu_dz1 = du_x_ddu_dhidden1_add * dhidden1_add_sub  # pinn.bp:9
+    du_x_ddu_dhidden2_add = du_x_ddu_dz1 @ hidden2_W  # nn.bp:10
+    du_x_ddu_dz2 = du_x_ddu_dhidden2_add * dhidden2_add_sub  # pinn.bp:10
+    du_x_ddu_dnet = (du_x_ddu_dz2 @ head_W).reshape(N)  # pinn.bp:11
+    du_x_dnet = t * u_sub - u_mul  # pinn.bp:12
+    mul = -2.0 * (du_x_ddu_dhidden2_add * du_dz2_2 * z2)  # pinn.bp:10
+    du_x_dz2 = mul + du_x_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
+    mul_2 = -2.0 * (du_x_ddu_dhidden1_add * du_dz1_2 * z1)  # pinn.bp:9
+    du_x_dz1 = mul_2 + du_x_dz2 * dhidden2_add_sub @ dz1_transpose  # nn.bp:10
+    du_x_dx = (
+        (du_x_ddu_dnet * u_sub - net) * t
+        - (t * net + du_x_ddu_dnet * u_mul)
+        + -9.869604401089358 * np.sin(3.141592653589793 * x)
+        + (du_x_dz1 * dhidden1_add_sub @ dz1_stack_transpose)[:, 0]
+    )  # pinn.bp:9
+    u_xx = du_x_dx  # pinn.bp:17
+    residual = u_t - 0.1 * u_xx  # pinn.bp:18
+    J = _mean(residual**2)  # pinn.bp:20
+    return J
+
+
+def _value_and_grad(
+    hidden1_W, hidden1_b, hidden2_W, hidden2_b, head_W, head_b, x, t, N
+):
+    dtype = hidden1_W.dtype
+    # forward, left to right
+    z1_stack = np.stack((x, t), axis=1)  # pinn.bp:9
+    z1 = np.tanh(z1_stack @ hidden1_W + hidden1_b)  # pinn.bp:9
+    z2 = np.tanh(z1 @ hidden2_W + hidden2_b)  # pinn.bp:10
+    net = (z2 @ head_W + head_b).reshape(N)  # pinn.bp:11
+    u_mul = t * x  # pinn.bp:12
+    u_sub = 1.0 - x  # pinn.bp:12
+    u_mul_2 = u_mul * u_sub  # pinn.bp:12
+    du_dnet = u_mul_2  # pinn.bp:12
+    du_dhead_add = du_dnet.reshape(N, 1)  # pinn.bp:11
+    dz2_transpose = head_W.T  # nn.bp:10
+    du_dz2 = du_dhead_add @ dz2_transpose  # nn.bp:10
+    dhidden2_add_sub = 1.0 - z2**2  # pinn.bp:10
+    du_dhidden2_add = du_dz2 * dhidden2_add_sub  # pinn.bp:10
+    dz1_transpose = hidden2_W.T  # nn.bp:10
+    du_dz1 = du_dhidden2_add @ dz1_transpose  # nn.bp:10
+    dhidden1_add_sub = 1.0 - z1**2  # pinn.bp:9
+    du_dhidden1_add = du_dz1 * dhidden1_add_sub  # pinn.bp:9
+    dz1_stack_transpose = hidden1_W.T  # nn.bp:10
+    du_dt = net * u_sub * x + (du_dhidden1_add @ dz1_stack_transpose)[:, 1]  # pinn.bp:9
+    u_t = du_dt  # pinn.bp:15
+    du_dnet_2 = u_mul_2  # pinn.bp:12
+    du_dhead_add_2 = du_dnet_2.reshape(N, 1)  # pinn.bp:11
+    du_dz2_2 = du_dhead_add_2 @ dz2_transpose  # nn.bp:10
+    du_dhidden2_add_2 = du_dz2_2 * dhidden2_add_sub  # pinn.bp:10
+    du_dz1_2 = du_dhidden2_add_2 @ dz1_transpose  # nn.bp:10
+    ones = np.ones((N, 1), dtype)  # pinn.bp:9
+    du_x_ddu_dz1_stack = _unslice(ones, (N, 2), np.s_[:, :1])  # pinn.bp:9
+    du_x_ddu_dhidden1_add = du_x_ddu_dz1_stack @ hidden1_W  # nn.bp:10
+    du_x_ddu_dz1 = du_x_ddu_dhidden1_add * dhidden1_add_sub  # pinn.bp:9
+    du_x_ddhidden1_add_sub = du_x_ddu_dhidden1_add * du_dz1_2  # pinn.bp:9
+    du_x_ddu_dhidden2_add = du_x_ddu_dz1 @ hidden2_W  # nn.bp:10
+    du_x_ddu_dz2 = du_x_ddu_dhidden2_add * dhidden2_add_sub  # pinn.bp:10
+    du_x_ddhidden2_add_sub = du_x_ddu_dhidden2_add * du_dz2_2  # pinn.bp:10
+    du_x_ddu_dnet = (du_x_ddu_dz2 @ head_W).reshape(N)  # pinn.bp:11
+    du_x_dnet = t * u_sub - u_mul  # pinn.bp:12
+    du_x_dhead_add = du_x_dnet.reshape(N, 1)  # pinn.bp:11
+    mul = -2.0 * (du_x_ddhidden2_add_sub * z2)  # pinn.bp:10
+    du_x_dz2 = mul + du_x_dhead_add @ dz2_transpose  # nn.bp:10
+    du_x_dhidden2_add = du_x_dz2 * dhidden2_add_sub  # pinn.bp:10
+    mul_2 = -2.0 * (du_x_ddhidden1_add_sub * z1)  # pinn.bp:9
+    du_x_dz1 = mul_2 + du_x_dhidden2_add @ dz1_transpose  # nn.bp:10
+    du_x_dhidden1_add = du_x_dz1 * dhidden1_add_sub  # pinn.bp:9
+    du_x_dx = (
+        (du_x_ddu_dnet * u_sub - net) * t
+        - (t * net + du_x_ddu_dnet * u_mul)
+        + -9.869604401089358 * np.sin(3.141592653589793 * x)
+        + (du_x_dhidden1_add @ dz1_stack_transpose)[:, 0]
+    )  # pinn.bp:9
+    u_xx = du_x_dx  # pinn.bp:17
+    residual = u_t - 0.1 * u_xx  # pinn.bp:18
+    J = _mean(residual**2)  # pinn.bp:20
+    # backward, right to left
+    dJ_dJ = 1.0  # pinn.bp:20
+    dJ_dresidual = 2.0 * (residual / N)  # pinn.bp:20
+    dJ_du_xx = -0.1 * dJ_dresidual  # pinn.bp:18
+    dJ_ddu_x_dx = dJ_du_xx  # pinn.bp:17
+    dJ_ddu_x_dz1_stack = _unslice(dJ_ddu_x_dx, (N, 2), np.s_[:, 0])  # pinn.bp:9
+    dJ_ddu_x_dhidden1_add = dJ_ddu_x_dz1_stack @ hidden1_W  # nn.bp:10
+    dJ_ddu_x_dz1 = dJ_ddu_x_dhidden1_add * dhidden1_add_sub  # pinn.bp:9
+    dJ_ddu_x_dhidden2_add = dJ_ddu_x_dz1 @ hidden2_W  # nn.bp:10
+    dJ_ddu_x_dz2 = dJ_ddu_x_dhidden2_add * dhidden2_add_sub  # pinn.bp:10
+    dJ_ddu_x_du_mul = dJ_ddu_x_dx * t  # pinn.bp:12
+    dJ_ddu_x_ddu_dnet = dJ_ddu_x_du_mul * u_sub - dJ_ddu_x_dx * u_mul  # pinn.bp:12
+    dJ_ddu_x_ddu_dhead_add = dJ_ddu_x_ddu_dnet.reshape(N, 1)  # pinn.bp:11
+    dJ_ddu_x_ddu_dz2 = dJ_ddu_x_ddu_dhead_add @ dz2_transpose  # nn.bp:10
+    mul_3 = dJ_ddu_x_dz2 * z2  # pinn.bp:10
+    ddu_x_ddu_dhidden2_add_mul = dJ_ddu_x_ddu_dz2 * dhidden2_add_sub  # pinn.bp:10
+    mul_4 = -2.0 * (mul_3 * du_dz2_2)  # pinn.bp:10
+    dJ_ddu_x_ddu_dhidden2_add = mul_4 + ddu_x_ddu_dhidden2_add_mul  # pinn.bp:10
+    dJ_ddu_x_ddu_dz1 = dJ_ddu_x_ddu_dhidden2_add @ dz1_transpose  # nn.bp:10
+    mul_5 = dJ_ddu_x_dz1 * z1  # pinn.bp:9
+    dJ_ddu_dz1 = -2.0 * (mul_5 * du_x_ddu_dhidden1_add)  # pinn.bp:9
+    ddu_x_ddu_dhidden1_add_mul = dJ_ddu_x_ddu_dz1 * dhidden1_add_sub  # pinn.bp:9
+    mul_6 = -2.0 * (mul_5 * du_dz1_2)  # pinn.bp:9
+    dJ_ddu_x_ddu_dhidden1_add = mul_6 + ddu_x_ddu_dhidden1_add_mul  # pinn.bp:9
+    dddu_dhidden1_add_transpose_transpose = du_x_ddu_dz1_stack.T  # nn.bp:10
+    dJ_dddu_dhidden1_add_transpose = (
+        dddu_dhidden1_add_transpose_transpose @ dJ_ddu_x_ddu_dhidden1_add
+    )  # nn.bp:10
+    dJ_ddu_dhidden2_add = dJ_ddu_dz1 @ hidden2_W  # nn.bp:10
+    mul_7 = -2.0 * (mul_3 * du_x_ddu_dhidden2_add)  # pinn.bp:10
+    dJ_ddu_dz2 = mul_7 + dJ_ddu_dhidden2_add * dhidden2_add_sub  # pinn.bp:10
+    dJ_du_t = dJ_dresidual  # pinn.bp:18
+    dJ_ddu_dt = dJ_du_t  # pinn.bp:15
+    dJ_ddu_dz1_stack = _unslice(dJ_ddu_dt, (N, 2), np.s_[:, 1])  # pinn.bp:9
+    dJ_ddu_dhidden1_add = dJ_ddu_dz1_stack @ hidden1_W  # nn.bp:10
+    dJ_ddz1_stack_transpose = (
+        du_x_dhidden1_add.T @ dJ_ddu_x_dz1_stack
+        + dJ_dddu_dhidden1_add_transpose.T
+        + du_dhidden1_add.T @ dJ_ddu_dz1_stack
+    )  # nn.bp:10
+    dJ_ddu_dz1_2 = dJ_ddu_dhidden1_add * dhidden1_add_sub  # pinn.bp:9
+    dJ_ddhidden1_add_sub = (
+        dJ_ddu_x_dhidden1_add * du_x_dz1
+        + dJ_ddu_x_ddu_dz1 * du_x_ddu_dhidden1_add
+        + dJ_ddu_dhidden1_add * du_dz1
+    )  # pinn.bp:9
+    dJ_ddu_dhidden2_add_2 = dJ_ddu_dz1_2 @ hidden2_W  # nn.bp:10
+    dJ_ddz1_transpose = (
+        du_x_dhidden2_add.T @ dJ_ddu_x_dz1
+        + (du_x_ddu_dz1.T @ dJ_ddu_x_ddu_dhidden2_add).T
+        + du_dhidden2_add_2.T @ dJ_ddu_dz1
+        + du_dhidden2_add.T @ dJ_ddu_dz1_2
+    )  # nn.bp:10
+    dJ_ddu_dz2_2 = dJ_ddu_dhidden2_add_2 * dhidden2_add_sub  # pinn.bp:10
+    dJ_ddhidden2_add_sub = (
+        dJ_ddu_x_dhidden2_add * du_x_dz2
+        + dJ_ddu_x_ddu_dz2 * du_x_ddu_dhidden2_add
+        + dJ_ddu_dhidden2_add * du_dz2_2
+        + dJ_ddu_dhidden2_add_2 * du_dz2
+    )  # pinn.bp:10
+    dJ_ddz2_transpose = (
+        du_x_dhead_add.T @ dJ_ddu_x_dz2
+        + (du_x_ddu_dz2.T @ dJ_ddu_x_ddu_dhead_add).T
+        + du_dhead_add_2.T @ dJ_ddu_dz2
+        + du_dhead_add.T @ dJ_ddu_dz2_2
+    )  # nn.bp:10
+    dJ_dnet = -dJ_ddu_x_du_mul - dJ_ddu_x_du_mul + dJ_ddu_dt * x * u_sub  # pinn.bp:12
+    dJ_dhead_add = dJ_dnet.reshape(N, 1)  # pinn.bp:11
+    dJ_dhead_b = _sum(dJ_dhead_add, axis=0)  # nn.bp:10
+    dJ_dz2 = (
+        -2.0 * (dJ_ddu_x_dz2 * du_x_ddhidden2_add_sub)
+        + -2.0 * (dJ_ddhidden2_add_sub * z2)
+        + dJ_dhead_add @ dz2_transpose
+    )  # nn.bp:10
+    dJ_dhidden2_add = dJ_dz2 * dhidden2_add_sub  # pinn.bp:10
+    dJ_dhidden2_b = _sum(dJ_dhidden2_add, axis=0)  # nn.bp:10
+    dJ_dz1 = (
+        -2.0 * (dJ_ddu_x_dz1 * du_x_ddhidden1_add_sub)
+        + -2.0 * (dJ_ddhidden1_add_sub * z1)
+        + dJ_dhidden2_add @ dz1_transpose
+    )  # nn.bp:10
+    dJ_dhidden1_add = dJ_dz1 * dhidden1_add_sub  # pinn.bp:9
+    dJ_dhidden1_b = _sum(dJ_dhidden1_add, axis=0)  # nn.bp:10
+    dJ_dhidden1_W = dJ_ddz1_stack_transpose.T + z1_stack.T @ dJ_dhidden1_add  # nn.bp:10
+    dJ_dhidden2_W = dJ_ddz1_transpose.T + z1.T @ dJ_dhidden2_add  # nn.bp:10
+    dJ_dhead_W = dJ_ddz2_transpose.T + z2.T @ dJ_dhead_add  # nn.bp:10
+    return (
+        J,
+        dJ_dhidden1_W,
+        dJ_dhidden1_b,
+        dJ_dhidden2_W,
+        dJ_dhidden2_b,
+        dJ_dhead_W,
+        dJ_dhead_b,
+    )
+
+
+def _values(params):
+    """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
+    if tuple(params) == _KEYS:
+        return params.values()
+    wrong = [f"lacks {name}" for name in PARAMS if name not in params]
+    wrong += [f"has the unknown {name}" for name in params if name not in PARAMS]
+    if wrong:
+        raise ValueError(f"params {', '.join(wrong)}")
+    return [params[name] for name in PARAMS]
+
+
+def _bind(params, inputs):
+    """The arrays, parameters first, and the free dims; an error where one does not fit."""
+    arrays, dims, numbers, dtype = [], {}, [], None
+    for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
+        kind, shape = _TYPES[name]
+        if type(value) is not np.ndarray:
+            if kind == "real" and type(value) in (float, int) and shape == ():
+                numbers.append(len(arrays))
+                arrays.append(value)
+                continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
+            value = np.asarray(value)
+        if kind != "real":
+            _check_kind(name, value, kind)
+        elif value.dtype is not dtype:
+            dtype = _float_type(name, value, dtype, params, inputs)
+        if value.shape != shape:
+            _fit(name, value, shape, dims)
+        arrays.append(value)
+    for i in numbers:
+        arrays[i] = np.asarray(arrays[i], dtype or np.float64)
+    return arrays, dims
+
+
+def _check_kind(name, value, kind):
+    """TypeError where an array that must be of ints or bools is not."""
+    if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+
+
+def _float_type(name, value, dtype, params, inputs):
+    """The float dtype that all real arguments share; TypeError where there is none."""
+    if value.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} has dtype {value.dtype}, expected float32 or float64")
+    if dtype is not None and value.dtype != dtype:
+        named = {**params, **inputs}
+        other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
+    return value.dtype
+
+
+def _fit(name, value, shape, dims):
+    """Bind the free dims of a shape, or raise ValueError where the value has another."""
+    fits, before = len(value.shape) == len(shape), dict(dims)
+    for have, want in zip(value.shape, shape):
+        if isinstance(want, str):
+            want = dims.setdefault(want, have)
+        fits = fits and (want is None or have == want)
+    if not fits:
+        text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+
+
+def _unravel(vector, shapes):
+    """Arrays of the given shapes, cut from a vector one after the other."""
+    vector = np.array(vector, float)
+    params, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        params[name] = vector[start:stop]
+        start = stop
+    if vector.shape != (start,):
+        raise ValueError(f"vector has shape {vector.shape}, expected ({start},)")
+    return {name: part.reshape(shapes[name]).copy() for name, part in params.items()}
+
+
+def _require(holds, message):
+    """ValueError with a message where a condition on the sizes does not hold."""
+    if not holds:
+        raise ValueError(message)
+
+
+def _sum(x, axis=None, keepdims=False):
+    """The sum; many float32 are added up in float64, so that no digits are lost."""
+    if x.size > 4096 and x.dtype == np.float32:
+        total = x.sum(axis, np.float64, keepdims=keepdims)
+        return total.astype(np.float32)
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(x, axis=None, keepdims=False):
+    """The mean, from a sum that loses no digits."""
+    total = _sum(x, axis, keepdims)
+    return total / (x.size / max(total.size, 1))
+
+
+def _unslice(x, shape, index):
+    """Zeros of a shape, with x in place of a slice."""
+    whole = np.zeros(shape, x.dtype)
+    whole[index] = x
+    return whole
+
+
+# sha256 of the text above:
+# 9698857403087780c916d1c3c310b35a2dc614841dfc7fc293b14b82b0e86dec

@@ -14,7 +14,7 @@ import bpc
 import numpy as np
 
 MODEL = Path(__file__).with_name("adding.bp")
-STEPS, BATCH, RATE = 1500, 64, 5e-3
+STEPS, BATCH, RATE = 1000, 32, 1e-2
 GOAL = 0.01
 
 

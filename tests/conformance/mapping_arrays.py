@@ -207,7 +207,9 @@ def _take_along(a: Any) -> str:
         index = f"reshape({a.index}, [-1])" if a.index.rank != 1 else a.index.text
         return f"{x}[{index}]"
     axis = a.dim % a.x.rank
-    full = list(np.broadcast_shapes(*[s[:axis] + s[axis + 1 :] for s in (a.x.shape, a.index.shape)]))
+    full = list(
+        np.broadcast_shapes(*[s[:axis] + s[axis + 1 :] for s in (a.x.shape, a.index.shape)])
+    )
     whole = (*full[:axis], a.index.shape[axis], *full[axis:])
     index = Arg(f"broadcast({a.index}, {sizes(whole)})", whole, "int")
     source = (*full[:axis], a.x.shape[axis], *full[axis:])
@@ -268,12 +270,16 @@ def _stacked(rank: int, axis: int) -> Any:
 
 
 def _column_stack(a: Any) -> str:
-    parts = [reshaped(x.text, (max(math.prod(x.shape), 1), 1)) if x.rank < 2 else x.text for x in a.xs]
+    parts = [
+        reshaped(x.text, (max(math.prod(x.shape), 1), 1)) if x.rank < 2 else x.text for x in a.xs
+    ]
     return f"concat({', '.join(parts)}, axis=1)"
 
 
 def _block_diag(a: Any) -> str:
-    blocks = [x if x.rank == 2 else Arg(widened(x, 2), (1, math.prod(x.shape))) for x in (a.x, *a.more)]
+    blocks = [
+        x if x.rank == 2 else Arg(widened(x, 2), (1, math.prod(x.shape))) for x in (a.x, *a.more)
+    ]
     width, start, rows = sum(b.shape[1] for b in blocks), 0, []
     for b in blocks:
         after = width - start - b.shape[1]
@@ -541,7 +547,9 @@ def _scatter_add(a: Any) -> str:
     axis %= a.x.rank
     part = f"{source}[{', '.join(f'0:{n}' for n in index.shape)}]"
     laid = scattered(a, part, index, a.x.shape[axis], axis)
-    widths = [(0, 0 if k == axis else n - m) for k, (n, m) in enumerate(zip(a.x.shape, index.shape))]
+    widths = [
+        (0, 0 if k == axis else n - m) for k, (n, m) in enumerate(zip(a.x.shape, index.shape))
+    ]
     shape = tuple(a.x.shape[k] if k == axis else m for k, m in enumerate(index.shape))
     return f"{a.x} + {padded(laid, widths, shape, 0)}"
 
@@ -558,7 +566,9 @@ def _scatter(a: Any) -> str:
     if any(len(set(c)) < len(c) for c in columns.tolist()):
         raise Inexpressible("writes to one place twice: PyTorch leaves open which holds")
     part = f"{source}[{', '.join(f'0:{n}' for n in index.shape)}]"
-    widths = [(0, 0 if k == axis else n - m) for k, (n, m) in enumerate(zip(a.x.shape, index.shape))]
+    widths = [
+        (0, 0 if k == axis else n - m) for k, (n, m) in enumerate(zip(a.x.shape, index.shape))
+    ]
     shape = tuple(a.x.shape[k] if k == axis else m for k, m in enumerate(index.shape))
     n = a.x.shape[axis]
     laid = padded(scattered(a, part, index, n, axis), widths, shape, 0)

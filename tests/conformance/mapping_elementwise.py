@@ -11,7 +11,9 @@ from translate import Inexpressible, Row, elementwise, number
 
 def scaled(name: str) -> Any:
     """`y` with its factor alpha, where there is one."""
-    return lambda a: f"{a.x} {name} {a.y}" if a.alpha == 1 else f"{a.x} {name} {number(a.alpha)} * {a.y}"
+    return lambda a: (
+        f"{a.x} {name} {a.y}" if a.alpha == 1 else f"{a.x} {name} {number(a.alpha)} * {a.y}"
+    )
 
 
 def _isclose(a: Any) -> str:

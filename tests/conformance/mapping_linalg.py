@@ -12,7 +12,6 @@ from mapping_reductions import vector_norm
 from translate import Arg, Inexpressible, Row, at, moved, number, reshaped, sizes, transposed
 
 
-
 def condition(*arrays: np.ndarray) -> float:
     """Largest condition number of the square matrices of a sample; it enters squared."""
     found = 1.0
@@ -45,7 +44,9 @@ def _matmul(a: Any) -> str:
     if x.rank > 2 and y.rank > 2:
         lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         x, y = (
-            z if z.shape[:-2] == lead else Arg(f"broadcast({z}, {sizes((*lead, *z.shape[-2:]))})", ())
+            z
+            if z.shape[:-2] == lead
+            else Arg(f"broadcast({z}, {sizes((*lead, *z.shape[-2:]))})", ())
             for z in (x, y)
         )
     return f"{x} @ {y}"
@@ -122,7 +123,9 @@ def _vecdot(a: Any) -> str:
 
 def _cross(a: Any) -> str:
     full = np.broadcast_shapes(a.x.shape, a.y.shape)
-    x, y = (z if z.shape == full else Arg(f"broadcast({z}, {sizes(full)})", full) for z in (a.x, a.y))
+    x, y = (
+        z if z.shape == full else Arg(f"broadcast({z}, {sizes(full)})", full) for z in (a.x, a.y)
+    )
     dim = a.dim if a.dim is not None else next(i for i, n in enumerate(full) if n == 3)
     axis = dim % len(full)
 
@@ -187,7 +190,6 @@ def _triangular(a: Any) -> list[str | None]:
     if a.left:
         return [f"solve({kept}, {a.b})"]
     return [f"solve({kept}.T, {a.b}.T).T"]
-
 
 
 def _tensorinv(a: Any) -> str:

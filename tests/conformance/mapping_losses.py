@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-
 from translate import Arg, Inexpressible, Row, moved, number, reshaped
 
 REDUCTION = "reduction='mean'"
@@ -199,7 +198,6 @@ def _multilabel_soft(a: Any) -> str:
     return values if a.reduction == "none" else f"{a.reduction}({values})"
 
 
-
 ROWS: dict[str, Row] = {
     "nn.functional.mse_loss": loss("x, y, weight=None", "squared_error({x}, {y})"),
     "nn.functional.l1_loss": loss("x, y, weight=None", "absolute_error({x}, {y})"),
@@ -230,9 +228,7 @@ ROWS: dict[str, Row] = {
         for variant in ("", ".chunked", ".chunked_none")
     },
     "nn.functional.kl_div": Row(f"x, y, {REDUCTION}, log_target=False", _kl),
-    "nn.functional.poisson_nll_loss": loss(
-        "x, y, log_input=True, full=False, eps=1e-8", _poisson
-    ),
+    "nn.functional.poisson_nll_loss": loss("x, y, log_input=True, full=False, eps=1e-8", _poisson),
     "nn.functional.gaussian_nll_loss": loss("x, y, var, full=False, eps=1e-6", _gaussian),
     "nn.functional.hinge_embedding_loss": loss(
         "x, y, margin=1.0",

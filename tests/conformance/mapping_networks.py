@@ -81,7 +81,9 @@ def _conv_transpose(rank: int) -> Any:
             weight = reshaped(weight, (1, shape[2], shape[1], shape[0]))
             stride, pad, extra, dilation = (1, *stride), (0, *pad), (0, *extra), (1, *dilation)
         named = f"stride={number(stride)}, pad={number(pad)}, dilation={number(dilation)}"
-        text = f"conv_transpose2d({text}, {weight}, {named}, groups={g}, output_pad={number(extra)})"
+        text = (
+            f"conv_transpose2d({text}, {weight}, {named}, groups={g}, output_pad={number(extra)})"
+        )
         text += f" + {a.bias}" if a.bias is not None else ""
         if rank == 1:
             text = f"({text})[:, 0]"
@@ -251,7 +253,8 @@ def along_last(a: Any, call: str, *vectors: tuple[Any, str]) -> str:
     flat = len(a.shape) > 1
     x = reshaped(a.x.text, (*shape[:keep], n)) if flat else a.x.text
     texts = [
-        default if v is None else reshaped(v.text, (n,)) if flat else v.text for v, default in vectors
+        default if v is None else reshaped(v.text, (n,)) if flat else v.text
+        for v, default in vectors
     ]
     text = f"{call}({x}, {', '.join(texts)}, {eps_of(a)})"
     return reshaped(text, shape) if flat else text

@@ -109,7 +109,9 @@ def _prelu(a: Any) -> str:
 
 
 def _is_inf(a: Any) -> str:
-    parts = [f"{a.x} == {s}inf" for s, on in (("-", a.detect_negative), ("", a.detect_positive)) if on]
+    parts = [
+        f"{a.x} == {s}inf" for s, on in (("-", a.detect_negative), ("", a.detect_positive)) if on
+    ]
     return " or ".join(parts) if parts else f"{a.x} != {a.x} and {a.x} == {a.x}"
 
 
@@ -230,7 +232,9 @@ def _scatter_elements(a: Any) -> str:
         raise Inexpressible("reductions by index")
     n = a.x.shape[axis]
     index = within(a, a.index, n)
-    widths = [(0, 0 if k == axis else s - m) for k, (s, m) in enumerate(zip(a.x.shape, index.shape))]
+    widths = [
+        (0, 0 if k == axis else s - m) for k, (s, m) in enumerate(zip(a.x.shape, index.shape))
+    ]
     shape = tuple(n if k == axis else m for k, m in enumerate(index.shape))
     laid = padded(scattered(a, a.updates.text, index, n, axis), widths, shape, 0)
     if a.reduction == "add":
@@ -361,9 +365,7 @@ def _conv_transpose(a: Any) -> str:
     out = a.outputs[0].shape[2:]
     extra = a.output_padding or (0,) * x.rank
     kernel = a.W.shape[2:]
-    full = [
-        (n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(x.sides, stride, dilation, kernel)
-    ]
+    full = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(x.sides, stride, dilation, kernel)]
     if a.output_shape is not None or a.auto_pad not in ("NOTSET", ""):
         totals = [f + e - o for f, e, o in zip(full, extra, out)]
         upper = a.auto_pad == "SAME_UPPER"

@@ -55,7 +55,9 @@ def case_of(name: str, path: Path) -> Case:
     outputs = list(arrays(path, "output"))
     for array in (*given.values(), *outputs):
         if array.dtype.name not in KINDS:
-            raise Inexpressible(f"dtype {'text' if array.dtype.kind in 'OUS' else array.dtype.name}")
+            raise Inexpressible(
+                f"dtype {'text' if array.dtype.kind in 'OUS' else array.dtype.name}"
+            )
     args = [declare(program, given[n]) if n else None for n in node.input]
     attributes = {a.name: plain(get_attribute_value(a)) for a in node.attribute}
     narrow = any(a.dtype == np.float32 for a in (*given.values(), *outputs))

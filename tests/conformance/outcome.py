@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import mapping
@@ -13,6 +13,8 @@ import torch_samples
 from run import Case, run
 from torch_samples import Samples
 
+LEVELS = (0, 1, 2)
+
 
 @dataclass
 class Outcome:
@@ -21,6 +23,8 @@ class Outcome:
     name: str
     found: int
     run: int
+    #: of those run, how many have a gradient to compare
+    slopes: int
     failed: list[Case]
     reasons: Counter[str]
     note: str
@@ -30,9 +34,18 @@ class Outcome:
         return self.run - len(self.failed)
 
 
-def outcome_of(samples: Samples, note: str, level: int = 1) -> Outcome:
-    failed = [case for case in run(samples.cases, level) if case.problem]
-    return Outcome(samples.name, samples.found, len(samples.cases), failed, samples.reasons, note)
+def outcome_of(samples: Samples, note: str) -> Outcome:
+    """Compared at each level; a case that fails at one has failed."""
+    failed: dict[int, Case] = {}
+    for level in LEVELS:
+        for case in run(samples.cases, level):
+            if case.problem:
+                failed[id(case)] = replace(case, problem=f"-O{level}: {case.problem}")
+    slopes = sum(bool(case.grads) and bool(case.seeds) for case in samples.cases)
+    count = len(samples.cases)
+    return Outcome(
+        samples.name, samples.found, count, slopes, list(failed.values()), samples.reasons, note
+    )
 
 
 @cache

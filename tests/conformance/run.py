@@ -40,10 +40,14 @@ class Case:
         return [(k, text) for k, text in enumerate(self.program.results) if text is not None]
 
     @property
+    def seeds(self) -> dict[str, np.ndarray]:
+        """The cotangents of the results that have a gradient."""
+        return {f"s_{k}": c for k, c in enumerate(self.cotangents) if c is not None}
+
+    @property
     def inputs(self) -> dict[str, np.ndarray]:
         """The data of the program: the sample's own, and the cotangents."""
-        seeds = {f"s_{k}": c for k, c in enumerate(self.cotangents) if c is not None}
-        return self.program.inputs | seeds
+        return self.program.inputs | self.seeds
 
     def lines(self) -> tuple[list[str], list[str], list[str], list[str]]:
         """Declarations, equations, terms of the cost, outputs; names have no number yet."""

@@ -37,7 +37,11 @@ No entry of a sample that ran is exempted from the comparison. These samples are
 
 def totals(found: Iterable[Outcome]) -> tuple[int, int, int]:
     several = list(found)
-    return sum(o.found for o in several), sum(o.run for o in several), sum(o.passed for o in several)
+    return (
+        sum(o.found for o in several),
+        sum(o.run for o in several),
+        sum(o.passed for o in several),
+    )
 
 
 def line(*cells: object) -> str:
@@ -54,7 +58,13 @@ def counted(reasons: Counter[str]) -> str:
 
 def rows(found: Iterable[Outcome]) -> list[str]:
     return [
-        line(f"`{o.name}`", o.found, o.run, o.passed, "; ".join(filter(None, (counted(o.reasons), o.note))))
+        line(
+            f"`{o.name}`",
+            o.found,
+            o.run,
+            o.passed,
+            "; ".join(filter(None, (counted(o.reasons), o.note))),
+        )
         for o in found
     ]
 
@@ -67,7 +77,9 @@ def unmapped(names: Iterable[str], why: Callable[[str], str]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(why(name), []).append(name)
-    return [line(reason, len(some), " ".join(f"`{n}`" for n in some)) for reason, some in groups.items()]
+    return [
+        line(reason, len(some), " ".join(f"`{n}`" for n in some)) for reason, some in groups.items()
+    ]
 
 
 def render() -> str:

@@ -64,7 +64,7 @@ UNMAPPED: dict[str, str] = {
 #: ONNX's operators without a row
 ONNX_UNMAPPED: dict[str, str] = {
     "several operators in one test, control flow, sequences": (
-        "several If Loop Scan Sequence* Optional* SplitToSequence RegexFullMatch String* Tfidf* "
+        "several If Loop Scan Sequence* Optional* SplitToSequence RegexFullMatch String* TfIdf* "
         "LabelEncoder ArrayFeatureExtractor Binarizer TreeEnsemble ImageDecoder"
     ),
     "optimizers, which have tests of their own": "Adagrad Adam Momentum",
@@ -82,7 +82,5 @@ ONNX_UNMAPPED: dict[str, str] = {
         "AffineGrid CausalConvWithState CenterCropPad Col2Im DeformConv FlexAttention GridSample "
         "LRN LinearAttention LpPool MaxUnpool Resize RoiAlign RotaryEmbedding Upsample"
     ),
-    "writes by index, other compositions": (
-        "ScatterND TensorScatter ReverseSequence CumProd Mean"
-    ),
+    "writes by index, other compositions": ("ScatterND TensorScatter ReverseSequence CumProd Mean"),
 }

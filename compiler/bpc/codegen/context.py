@@ -97,7 +97,8 @@ class Writer:
         for equation in function.body:
             used.update(equation.args)
             dims |= dims_of(equation)
-        inputs = [a for a in self.program.inputs if a.var in used]
+        varied = self.wrt if function.name == "jacobian" else ()
+        inputs = [a for a in self.program.inputs if a.var in used or a.key in varied]
         for name in self.program.dims:
             held = any(name in dims_in(a) for a in (*self.program.params, *inputs))
             if name in dims and not held:

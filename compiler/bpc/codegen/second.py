@@ -39,17 +39,16 @@ def function(w: Writer, which: str, kernel: Function, dims: list[str], batch: st
     lines.append(f'    """{doc}"""')
     bound, taken = wrappers.bound(w, kernel, inputs, dims)
     lines += bound
-    lines += layout.statement(4, "varied", name(_varied(w)))
+    lines += layout.statement(4, "varied", name(_varied(w, inputs)))
     return lines + BODIES[which](w, kernel, taken, batch)
 
 
-def _varied(w: Writer) -> str:
+def _varied(w: Writer, inputs: Sequence[Argument]) -> str:
     """Those of `arrays` that derivatives are taken by."""
     params, keys = [a.key for a in w.program.params], w.wrt
     if not keys:
-        inputs = len(w.program.inputs)
         return f"arrays[:{len(params)}]" if inputs else "arrays"
-    names = [*params, *(w.name(a) for a in w.program.inputs)]
+    names = [*params, *map(w.name, inputs)]
     every = {a.key: w.name(a) if a in w.program.inputs else a.key for a in _all(w)}
     places = [names.index(every[k]) for k in keys]
     return f"[{', '.join(f'arrays[{i}]' for i in places)}]"

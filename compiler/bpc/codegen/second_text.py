@@ -57,7 +57,8 @@ def _blocks(outputs, keys, varied, columns):
         for key, v in zip(keys, varied):
             stop = start + np.size(v)
             part = np.stack([np.asarray(c[i]) for c in columns[start:stop]], axis=-1)
-            result[output][key] = part.reshape(*part.shape[:-1], *np.shape(v))
+            part = np.array(part.reshape(part.shape[:-1] + np.shape(v)), order="C")
+            result[output][key] = part if part.shape or hasattr(v, "dtype") else float(part)
             start = stop
     return result
 
@@ -76,6 +77,6 @@ def _rows(rows, varied):
     """Gradients of examples, stacked along a new first axis."""
     columns = list(zip(*rows)) or [() for _ in varied]
     return [
-        np.array(column, _dtype(v)).reshape(len(column), *np.shape(v))
+        np.array(column, _dtype(v)) if column else np.zeros((0, *np.shape(v)), _dtype(v))
         for column, v in zip(columns, varied)
     ]

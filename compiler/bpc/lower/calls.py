@@ -128,6 +128,10 @@ def inline(c: Context, function: Function, node: syntax.Call, called: CallName |
             value = values[p.name] if p.name in values else c.meaning(p.default)
             c.scope.define((p.name, None), value)
         result = c.execute(definition.body)
+        own_name = called is not None and called.explicit and isinstance(result, Expr)
+        if own_name and result.atom not in c.names:
+            c.m.hint = instance.prefix.removesuffix(".")
+            result = c.m.called(result)
     except Failed:
         instance.failed = True
         raise

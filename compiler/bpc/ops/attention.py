@@ -24,10 +24,10 @@ def _attention(m: Builder, q: Value, k: Value, v: Value, causal: Flag = False) -
     _check(q, k, v)
     width = q.shape[-1].size
     root = math.sqrt(width.value) if width.value else m.sqrt(m.real(width))
-    scores = m.matmul(m.real(q) / root, swap(m, m.real(k)))
+    scores = m.called(m.matmul(m.real(q) / root, swap(m, m.real(k))), "scores")
     if causal:
-        scores = m.emit("past", scores)
-    weights = m.emit("softmax", scores, axis=scores.type.rank - 1)
+        scores = m.called(m.emit("past", scores), "past")
+    weights = m.called(m.emit("softmax", scores, axis=scores.type.rank - 1), "weights")
     result: Expr = m.matmul(weights, v)
     return result
 

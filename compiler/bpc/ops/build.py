@@ -9,6 +9,7 @@ the broadcasts. It simplifies nothing: that is the passes' business.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from bpc.diagnostics import Problem
@@ -131,6 +132,15 @@ class Builder:
         self.body.append(
             Equation(name, args, (out,), self.span, tuple(attrs.items()), self.adjoint)
         )
+        return Expr(self, out)
+
+    def called(self, value: Expr, name: str = "") -> Expr:
+        """A value that was computed just now under a name that tells what it is, after the hint."""
+        last = self.body[-1] if self.body else None
+        if last is None or last.outs != (value.atom,):
+            return value
+        out = Var("_".join(part for part in (self.hint, name) if part), value.type)
+        self.body[-1] = replace(last, outs=(out,))
         return Expr(self, out)
 
     def elementwise(self, name: str, *values: Value) -> Expr:

@@ -1,6 +1,14 @@
 """Helpers that a generated NumPy module carries; the text of each goes there as it stands here."""
 
+import math
+
 import numpy as np
+
+
+def _rows_product(a, b):
+    """a.T @ b, all axes but the last taken as rows."""
+    rows = math.prod(a.shape[:-1])
+    return a.reshape(rows, a.shape[-1]).T @ b.reshape(rows, b.shape[-1])
 
 
 def _sum(x, axis=None, keepdims=False):
@@ -53,6 +61,11 @@ def _softmax(x, axis=-1):
     """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
     e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
     return e / _sum(e, axis, True)
+
+
+def _softmax_slope(g, y, axis=-1):
+    """From the adjoint g of y = softmax(x), that of x."""
+    return y * (g - _sum(g * y, axis, True))
 
 
 def _log_softmax(x, axis=-1):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bpc.diagnostics import Problem
-from bpc.ops.arrays import array
+from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Text, Value
 from bpc.types import Axis, Mismatch, Type, broadcast_shapes, product, show
@@ -59,6 +59,25 @@ def swap(m: Builder, x: Expr) -> Expr:
     return m.emit("transpose", x, order=order)
 
 
+def rows_product(m: Builder, a: Expr, b: Expr) -> Expr:
+    """a.T @ b, where all axes but the last are rows."""
+    if a.type.rank == 2:
+        return m.emit("matmul", swap(m, a), b)
+    return m.emit("rows_product", a, b)
+
+
+internal(
+    "rows_product",
+    "a.T @ b, where all axes but the last are rows.",
+    infer=lambda a, b: (Type("real", (a.shape[-1], b.shape[-1])),),
+    vjp=lambda m, g, out, a, b: (
+        m.emit("matmul", b, swap(m, g)) if m.active[0] else None,
+        m.emit("matmul", a, g) if m.active[1] else None,
+    ),
+    numpy="_rows_product",
+)
+
+
 def _rows(m: Builder, x: Expr, columns: int) -> Expr:
     """All axes but the last `columns` ones laid out as one."""
     if x.type.rank <= columns + 1:
@@ -88,7 +107,7 @@ def _matmul_vjp(m: Builder, g: Expr, out: Expr, a: Expr, b: Expr) -> Sequence[An
         if left:
             da = m.emit("matmul", g, swap(m, b))
         if right and b.type.rank == 2:
-            db = m.emit("matmul", swap(m, _rows(m, a, 1)), _rows(m, g, 1))
+            db = rows_product(m, a, g)
         elif right:
             db = m.emit("matmul", swap(m, a), g)
     return da, db

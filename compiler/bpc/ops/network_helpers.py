@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from bpc.ops.helpers import _mean
+
 
 def _sliding(x, size, stride=(1, 1), pad=(0, 0), dilation=(1, 1)):
     """The windows of images [N, H, W, C], as a view [N, rows, columns, C, kh, kw]."""
@@ -97,3 +99,13 @@ def _mask(seed, number, shape, rate, dtype):
         return np.ones(shape, dtype)
     drawn = np.random.default_rng((seed, number)).random(shape, np.float32)
     return (drawn >= rate).astype(dtype) / (1.0 - rate)
+
+
+def _root_mean_square(x, eps, axis):
+    """The root of the mean square plus eps, with axes of size 1 for those that go."""
+    return np.sqrt(_mean(x * x, axis, True) + eps)
+
+
+def _normalise_slope(g, y, s, axis):
+    """From the adjoint g of y = x / s, where s is the root mean square of x, that of x."""
+    return (g - y * _mean(g * y, axis, True)) / s

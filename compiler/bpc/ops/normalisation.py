@@ -1,10 +1,10 @@
 """Normalisation: entries minus their mean, over their standard deviation, scaled and shifted.
 
-    c = centred(x);  s = sqrt(mean(c * c) + eps);  y = normalise(c, s)
+    c = centred(x);  s = root_mean_square(c, eps);  y = normalise(c, s)
 
 `normalise` divides c by s; it is an operator of its own for its VJP, in which s depends on c:
 
-    dc = (g - y * mean(g * y)) / s
+    dc = normalise_slope(g, y, s) = (g - y * mean(g * y)) / s
 
 The VJP of `centred` takes the mean away, which makes it the known short formula.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.reductions import reduced
 from bpc.ops.roles import Integer, Real, Value
 from bpc.types import Axis, Shape, product, show, size
 
@@ -25,8 +26,24 @@ Axes = tuple[int, ...]
 
 def _normalise_vjp(m: Builder, g: Expr, y: Expr, c: Expr, s: Expr, axes: Axes) -> Sequence[Any]:
     """By c alone: what comes of s is in it."""
-    along = m.emit("mean", g * y, axes=axes, keep=True)
-    return ((g - y * along) / s, None)
+    return (m.emit("normalise_slope", g, y, s, axes=axes), None)
+
+
+def _slope_vjp(
+    m: Builder, h: Expr, out: Expr, g: Expr, y: Expr, s: Expr, axes: Axes
+) -> Sequence[Any]:
+    """By g the operator again, as it is symmetric; by y and s, product and quotient rule."""
+    dg = m.emit("normalise_slope", h, y, s, axes=axes)
+    both = h * m.emit("mean", g * y, axes=axes, keep=True)
+    both = both + g * m.emit("mean", h * y, axes=axes, keep=True)
+    return dg, -both / s, -m.emit("sum", h * out, axes=axes, keep=True) / s
+
+
+def _root_vjp(m: Builder, g: Expr, s: Expr, c: Expr, axes: Axes, eps: float) -> Sequence[Any]:
+    """c / (n s), and 0 where s is 0."""
+    zero = s.eq(0)
+    n = m.real(product(c.shape[i].size for i in axes))
+    return (c * m.select(zero, 0, g / (n * m.select(zero, 1, s))),)
 
 
 internal(
@@ -38,14 +55,34 @@ internal(
 )
 
 
-def _unit(
-    m: Builder, name: str, c: Expr, axes: Axes, eps: float, keep: bool = True
-) -> tuple[Expr, Expr]:
-    """C over the root of its mean square, and the mean square."""
+internal(
+    "normalise_slope",
+    "(g - y * mean(g * y)) / s, the mean over the axes.",
+    infer=lambda g, y, s, axes: (g,),
+    vjp=_slope_vjp,
+    numpy=lambda c, g, y, s, axes: c.call("_normalise_slope", g, y, s, f"axis={_plain(axes)}"),
+)
+internal(
+    "root_mean_square",
+    "sqrt(mean(c * c) + eps) over the axes, which stay with size 1.",
+    infer=lambda c, axes, eps: (reduced(c, axes, True),),
+    vjp=_root_vjp,
+    numpy=lambda c, x, axes, eps: c.call(
+        "_root_mean_square", x, c.number(eps), f"axis={_plain(axes)}"
+    ),
+)
+
+
+def _plain(axes: Axes) -> int | Axes:
+    return axes[0] if len(axes) == 1 else axes
+
+
+def _unit(m: Builder, name: str, c: Expr, axes: Axes, eps: float) -> Expr:
+    """C over the root of its mean square."""
     if not eps >= 0:
         raise Problem("BP231", name=name, option="eps", wanted="a number from 0 on", found=eps)
-    square = m.emit("mean", c * c, axes=axes, keep=keep)
-    return m.emit("normalise", c, m.sqrt(square + eps), axes=axes), square
+    s = m.called(m.emit("root_mean_square", c, axes=axes, eps=eps), "scale")
+    return m.called(m.emit("normalise", c, s, axes=axes), "unit")
 
 
 def _check(name: str, x: Expr, least: int, **vectors: Expr) -> None:
@@ -61,13 +98,13 @@ def _check(name: str, x: Expr, least: int, **vectors: Expr) -> None:
 def _layer_norm(m: Builder, x: Value, gain: Value, bias: Value, eps: Real = 1e-5) -> Expr:
     _check("layer_norm", x, 1, gain=gain, bias=bias)
     last = (x.type.rank - 1,)
-    y, _ = _unit(m, "layer_norm", m.emit("centred", m.real(x), axes=last), last, eps)
+    y = _unit(m, "layer_norm", m.emit("centred", m.real(x), axes=last), last, eps)
     return gain * y + bias
 
 
 def _rms_norm(m: Builder, x: Value, gain: Value, eps: Real = 1e-5) -> Expr:
     _check("rms_norm", x, 1, gain=gain)
-    y, _ = _unit(m, "rms_norm", m.real(x), (x.type.rank - 1,), eps)
+    y = _unit(m, "rms_norm", m.real(x), (x.type.rank - 1,), eps)
     return gain * y
 
 
@@ -89,8 +126,10 @@ def _batch_norm(
     if mean is not None or var is not None:
         raise Problem("BP307", name=name, argument="mean" if mean is None else "var")
     axes = tuple(range(x.type.rank - 1))
-    y, square = _unit(m, name, m.emit("centred", x, axes=axes), axes, eps, keep=False)
-    return gain * y + bias, m.emit("mean", x, axes=axes, keep=False), square
+    c = m.emit("centred", x, axes=axes)
+    y = gain * _unit(m, name, c, axes, eps) + bias
+    mean = m.emit("mean", x, axes=axes, keep=False)
+    return y, mean, m.emit("mean", c * c, axes=axes, keep=False)
 
 
 def _group_norm(
@@ -104,7 +143,7 @@ def _group_norm(
     middle = product(a.size for a in x.shape[1:-1])
     shape: Shape = (x.shape[0], Axis(middle), Axis(size(groups)), Axis(parts))
     grouped = m.reshape(m.real(x), shape)
-    y, _ = _unit(m, "group_norm", m.emit("centred", grouped, axes=(1, 3)), (1, 3), eps)
+    y = _unit(m, "group_norm", m.emit("centred", grouped, axes=(1, 3)), (1, 3), eps)
     return gain * m.reshape(y, x.shape) + bias
 
 

@@ -354,13 +354,32 @@ def _log_softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr:
     return m.emit("log_softmax", m.real(x), axis=axis)
 
 
+def _softmax_slope_vjp(
+    m: Builder, h: Expr, out: Expr, g: Expr, y: Expr, axis: int
+) -> Sequence[Any]:
+    """By g the operator again, as it is symmetric."""
+    both = m.emit("sum", g * y, axes=(axis,), keep=True)
+    other = m.emit("sum", h * y, axes=(axis,), keep=True)
+    return m.emit("softmax_slope", h, y, axis=axis), h * (g - both) - g * other
+
+
 along(
     "softmax",
     "exp(x) / sum(exp(x)) along an axis.",
     _softmax,
     lambda c, x, axis: c.call("_softmax", x, *c.last(x, axis)),
-    lambda m, g, y, x, axis: (y * (g - m.emit("sum", g * y, axes=(axis,), keep=True)),),
+    lambda m, g, y, x, axis: (m.emit("softmax_slope", g, y, axis=axis),),
     group="activations",
+)
+register(
+    Op(
+        "softmax_slope",
+        "internal",
+        "y * (g - sum(g * y)): the adjoint g of y = softmax(x) becomes that of x.",
+        infer=lambda g, y, axis: (g,),
+        vjp=_softmax_slope_vjp,
+        numpy=lambda c, g, y, axis: c.call("_softmax_slope", g, y, *c.last(g, axis)),
+    )
 )
 along(
     "log_softmax",

@@ -335,6 +335,7 @@ _TRAVEL: dict[str, Callable[..., Expr]] = {
     "past": lambda m, e, c, shape: c,
     **dict.fromkeys(_LINEAR, _adjoint),
     **dict.fromkeys(_NORMALISED, _normalised),
+    "root_mean_square": lambda m, e, c, shape: m.broadcast_to(c, shape),
     **dict.fromkeys(("cross_entropy", "nll"), _per_row),
     "broadcast": _broadcast,
     "reshape": _reshape,

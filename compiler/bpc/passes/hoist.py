@@ -18,7 +18,6 @@ from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.ops.loops import Loop, close
 from bpc.passes.lift import lift, liftable
-from bpc.types import Axis
 
 #: operators that are worth a stack of their arguments
 HEAVY = frozenset(("matmul", "gather", "scatter"))
@@ -289,16 +288,12 @@ class _After:
         return total if zero else Expr(m, init) + total
 
     def product(self, e: Equation) -> Expr:
-        """The sum over t of a[t] @ b[t] as one product: steps and inner axis become one axis."""
+        """The sum over t of a[t] @ b[t] as one product: steps and inner axes are its rows."""
         m = self.outside.m
         a, b = (self.value(v)[0] for v in e.args)
         if e.args[0].type.rank > 2 or e.args[1].type.rank != 2 or e.args[0].type.rank != 2:
             return m.emit("sum", m.matmul(a, b), axes=(0,), keep=False)
-        inner = Axis(a.shape[0].size * a.shape[2].size)
-        left = m.emit("transpose", a, order=(0, 2, 1))
-        left = m.emit("reshape", left, shape=(inner, a.shape[1]))
-        right = m.emit("reshape", b, shape=(inner, b.shape[2]))
-        return m.matmul(m.emit("transpose", left, order=(1, 0)), right)
+        return m.emit("rows_product", m.emit("transpose", a, order=(0, 2, 1)), b)
 
     def finish(self, value: Expr, out: Var) -> None:
         """Let a value be the result that the loop had."""

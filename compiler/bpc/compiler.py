@@ -169,8 +169,10 @@ def extend(
     varied = tuple(by[k] for k in wrt) if wrt else tuple(a.var for a in program.params)
     tangents = tuple(dotted(v) for v in varied)
     functions = dict(program.functions)
-    if "jacobian" in emit and "forward" not in functions:
-        raise UsageError("--emit jacobian: the program has no `output` to differentiate")
+    forward = functions.get("forward")
+    reals = forward and [r for r in forward.results if r.type.kind == "real"]
+    if "jacobian" in emit and not reals:
+        raise UsageError("--emit jacobian: the program has no real `output` to differentiate")
     for name, needed in KERNELS.items():
         if name in emit and needed in LINEAR:
             function = jvp(functions[LINEAR[needed]], varied, tangents, needed)

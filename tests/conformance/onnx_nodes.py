@@ -97,7 +97,7 @@ def arrays(path: Path, which: str) -> Iterator[np.ndarray]:
         try:
             tensor.ParseFromString(data)
             yield numpy_helper.to_array(tensor)
-        except Exception as error:  # noqa: BLE001 - sequences and optional values are no tensors
+        except Exception as error:
             raise Inexpressible("sequences and optional values") from error
 
 

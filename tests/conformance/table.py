@@ -18,7 +18,7 @@ from unmapped import ONNX_UNMAPPED, UNMAPPED
 HEAD = """# What other libraries say
 
 Written by `python -m pytest tests/conformance --update`; a test holds it to what a run gives. Each sample is translated to
-a bp program, compiled, and compared: values, and in PyTorch's samples the gradient by every argument with a random
+a bp program, compiled at -O0, -O1 and -O2, and compared: values, and in PyTorch's samples the gradient by every argument with a random
 cotangent for every result, to 1e-12 in float64 (2e-6 in ONNX's float32; scaled by the squared condition number where
 matrices are inverted). *Found* are the samples of the operator, *run* those that the language can say, *pass* those that agree.
 """
@@ -35,13 +35,9 @@ No entry of a sample that ran is exempted from the comparison. These samples are
 """
 
 
-def totals(found: Iterable[Outcome]) -> tuple[int, int, int]:
-    several = list(found)
-    return (
-        sum(o.found for o in several),
-        sum(o.run for o in several),
-        sum(o.passed for o in several),
-    )
+def totals(found: list[Outcome]) -> list[int]:
+    """Samples found, run, run with a gradient, passed."""
+    return [sum(part) for part in zip(*((o.found, o.run, o.slopes, o.passed) for o in found))]
 
 
 def line(*cells: object) -> str:
@@ -91,13 +87,16 @@ def render() -> str:
     by_torch = [o for some in families.values() for o in some]
     tests = node_tests()
     by_onnx = [onnx_outcome(n) for n in tests if n in mapping_onnx.ROWS]
-    lines = [HEAD, *header("suite", "operators", "with a row", "found", "run", "pass")]
+    lines = [
+        HEAD,
+        *header("suite", "operators", "with a row", "found", "run", "with gradient", "pass"),
+    ]
     for title, whole, some in (
         (f"PyTorch {torch.__version__.partition('+')[0]}, sample inputs", len(OPERATORS), by_torch),
         (f"ONNX {onnx.__version__}, node tests", len(tests), by_onnx),
     ):
-        found, run, passed = totals(some)
-        shown = f"{run} ({share(run, found)})", f"{passed} ({share(passed, run)})"
+        found, run, slopes, passed = totals(some)
+        shown = f"{run} ({share(run, found)})", slopes, f"{passed} ({share(passed, run)})"
         lines.append(line(title, whole, len(some), found, *shown))
     lines += ["", ON_PURPOSE, "## Reasons", ""]
     for title, some in (("PyTorch's samples", by_torch), ("ONNX's tests", by_onnx)):

@@ -195,7 +195,7 @@ def number(value: Any) -> str:
         return f"({', '.join(map(number, value))}{',' * (len(value) == 1)})"
     if isinstance(value, complex):
         raise Inexpressible("complex numbers")
-    if value != value:
+    if np.isnan(value):
         raise Inexpressible("NaN as a constant")
     text = repr(value) if abs(value) != np.inf else "inf" if value > 0 else "-inf"
     return f"({text})" if text[0] == "-" else text

@@ -69,7 +69,9 @@ def check(cost: Function, params: Iterable[Var], name: str) -> None:
         param = var in set(params)
         fits = axes.alone(var.type.shape, None if param else states[var])
         if start and not fits:
-            raise Mixed(f"`{var.name}` is {'a param' if param else 'an input'} of {var.type}", start)
+            raise Mixed(
+                f"`{var.name}` is {'a param' if param else 'an input'} of {var.type}", start
+            )
     _run(cost.body, states, axes)
     result = cost.results[0]
     state = states.get(result) if isinstance(result, Var) else None
@@ -93,9 +95,7 @@ def _state(e: Equation, given: list[State], axes: _Axes) -> State:
     if within and not rows and TOTAL not in given and e.op not in FILLING:
         raise Mixed(f"`{e.op}` numbers the entries of {axes.name}", e.span)
     counts = _counts(e, given, axes)
-    if (counts and e.op not in ("mul", "div")) or (
-        (counts or COUNT in given) and (rows or within)
-    ):
+    if (counts and e.op not in ("mul", "div")) or ((counts or COUNT in given) and (rows or within)):
         raise Mixed(f"the value of {axes.name} itself is computed with", e.span)
     if TOTAL in given:
         return _total(e, given, axes)
@@ -276,9 +276,7 @@ def _loop(loop: Loop, given: list[State], axes: _Axes) -> list[State]:
     for entry, state in zip(loop.entries, given[n:]):
         states[entry] = state - 1 if _is_axis(state) else state
     states |= zip(loop.shared, given[n + len(loop.entries) :])
-    carried = [
-        axes.place(s.type.shape) if g is None else g for s, g in zip(loop.states, given[:n])
-    ]
+    carried = [axes.place(s.type.shape) if g is None else g for s, g in zip(loop.states, given[:n])]
     for _ in range(n + 1):
         inner = {**states, **dict(zip(loop.states, carried))}
         _run(loop.body.body, inner, axes)
@@ -344,5 +342,3 @@ def batch(cost: Function, params: tuple[Var, ...], dims: Iterable[str]) -> str:
         else:
             return name
     raise BpcError([found] if found is not None else [])
-
-

@@ -91,9 +91,11 @@ def _hvp(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]
 
 
 def _hessian(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]:
-    call = _call(kernel, "*unit", taken=taken)
+    seeds = [t for t in taken if t == "_seed(rng)"]  # one for all columns
+    call = _call(kernel, "*unit", taken=["seed" if t in seeds else t for t in taken])
     one = f"({call},)" if len(kernel.results) == 1 else call
     return [
+        *(f"    seed = {t}" for t in seeds),
         *layout.statement(4, "columns", name(f"[{one} for unit in _units(varied)]")),
         "    return _matrix(columns)",
     ]

@@ -58,7 +58,8 @@ def _blocks(outputs, keys, varied, columns):
             stop = start + np.size(v)
             part = np.stack([np.asarray(c[i]) for c in columns[start:stop]], axis=-1)
             part = np.array(part.reshape(part.shape[:-1] + np.shape(v)), order="C")
-            result[output][key] = part if part.shape or hasattr(v, "dtype") else float(part)
+            number = not part.shape and not hasattr(v, "dtype")
+            result[output][key] = float(part) if number else part
             start = stop
     return result
 
@@ -75,8 +76,6 @@ def _examples(arrays, axes):
 
 def _rows(rows, varied):
     """Gradients of examples, stacked along a new first axis."""
-    columns = list(zip(*rows)) or [() for _ in varied]
-    return [
-        np.array(column, _dtype(v)) if column else np.zeros((0, *np.shape(v)), _dtype(v))
-        for column, v in zip(columns, varied)
-    ]
+    columns = zip(*rows)
+    none = [np.zeros((0, *np.shape(v)), _dtype(v)) for v in varied]
+    return [np.array(column, _dtype(v)) for column, v in zip(columns, varied)] or none

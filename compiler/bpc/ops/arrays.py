@@ -33,6 +33,8 @@ def _cast_vjp(m: Builder, g: Expr, out: Expr, x: Expr, kind: str) -> Sequence[An
 internal(
     "cast",
     "The same entries of another kind.",
+    aligned=True,
+    stacks=True,
     infer=lambda t, kind: (t.with_kind(kind),),
     vjp=_cast_vjp,
     numpy=lambda c, x, kind: c.cast(x, kind),
@@ -42,6 +44,8 @@ internal(
 internal(
     "identity",
     "The same value under a name of its own.",
+    aligned=True,
+    stacks=True,
     infer=lambda t: (t,),
     vjp=lambda m, g, out, x: (g,),
     numpy=lambda c, x: x,
@@ -52,6 +56,8 @@ internal(
 internal(
     "copy",
     "The same value in memory of its own.",
+    aligned=True,
+    stacks=True,
     infer=lambda t: (t,),
     vjp=lambda m, g, out, x: (g,),
     numpy=lambda c, x: c.copy(x),
@@ -67,13 +73,17 @@ internal(
 
 
 def _unbroadcast(m: Builder, g: Expr, out: Expr, x: Expr, shape: Any) -> Sequence[Any]:
-    """The one place where a gradient is summed back over the axes that were stretched."""
+    """The one place where a gradient is summed back over the axes that were stretched.
+
+    So is a condition, which is true where any of the copies is (see passes/guard.py).
+    """
     lead = len(shape) - x.type.rank
     inner = tuple(
         i for i, a in enumerate(x.shape) if a.size == ONE.size and shape[lead + i].size != ONE.size
     )
     axes = tuple(range(lead)) + tuple(lead + i for i in inner)
-    total = m.emit("sum", g, axes=axes, keep=False)
+    together = "any" if g.type.kind == "bool" else "sum"
+    total = m.emit(together, g, axes=axes, keep=False)
     return (m.expand(total, axes=inner) if inner else total,)
 
 
@@ -91,6 +101,8 @@ def _broadcast(m: Builder, x: Value, shape: Shape) -> Expr:
 array(
     "broadcast",
     "Stretched to a shape: trailing axes align, axes of size 1 repeat.",
+    linear=True,
+    stacks=True,
     call=_broadcast,
     cases=((((3,),), {"shape": (2, 3)}), (((2, 1),), {"shape": (2, 3)})),
     infer=lambda t, shape: (t.with_shape(shape),),
@@ -118,6 +130,8 @@ internal(
 internal(
     "expand_dims",
     "New axes of size 1.",
+    linear=True,
+    stacks=True,
     infer=_expanded,
     vjp=lambda m, g, out, x, axes: (m.reshape(g, x.shape),),
     numpy=lambda c, x, axes: c.expand(x, axes),
@@ -145,6 +159,8 @@ def _reshape(m: Builder, x: Value, shape: Shape) -> Expr:
 array(
     "reshape",
     "The same entries in row-major order in another shape; one axis may be -1.",
+    linear=True,
+    stacks=True,
     call=_reshape,
     infer=lambda t, shape: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape: (m.emit("reshape", g, shape=x.shape),),
@@ -182,6 +198,8 @@ def _transpose_vjp(m: Builder, g: Expr, out: Expr, x: Expr, order: Any) -> Seque
 array(
     "transpose",
     "Axes in another order; without one, in reverse.",
+    linear=True,
+    stacks=True,
     call=_transpose,
     infer=lambda t, order: (t.with_shape(t.shape[i] for i in order),),
     vjp=_transpose_vjp,

@@ -14,6 +14,9 @@ from bpc.types import show
 internal(
     "past",
     "Scores of the keys up to the query's own place; -inf, which is the weight 0, for later ones.",
+    aligned=True,
+    stacks=True,
+    mixes=lambda t: (t.rank - 2, t.rank - 1),
     infer=lambda t: (t,),
     vjp=lambda m, g, out, x: (m.emit("tril", g, k=0),),
     numpy="_past",

@@ -55,6 +55,16 @@ class Op:
     view: bool = False
     #: only moves entries about: elementwise functions commute with it
     moves: bool = False
+    #: linear in each array argument: the VJP tells which entries of the result read an entry
+    linear: bool = False
+    #: an entry of the result reads that entry of the argument alone, and perhaps where it is
+    aligned: bool = False
+    #: (types of the arguments, **attrs) -> axes of the first argument along which its entries meet
+    mixes: Callable[..., tuple[int, ...]] | None = None
+    #: works on a stack of arguments: its attributes count axes, or it works on the last ones
+    stacks: bool = False
+    #: whether the order of the arguments does not matter
+    commutes: bool = False
     requires: Requires | None = None
     #: cases for the table tests: (shapes of the arguments, attrs of the call); an argument that is
     #: not real says its kind first, ("int<4", 3) or ("bool", 3); ("regular", 3, 3) is a matrix that

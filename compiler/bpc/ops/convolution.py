@@ -223,6 +223,8 @@ array(
     "conv2d",
     "Images [N, H, W, C] convolved with a kernel [kh, kw, C/groups, out] (the "
     "cross-correlation, as in PyTorch); stride, pad, dilation are numbers or pairs.",
+    linear=True,
+    mixes=lambda x, W, **_: (1, 2, 3),
     call=_conv2d,
     group="networks",
     infer=_conv2d_type,
@@ -244,6 +246,8 @@ array(
     "conv_transpose2d",
     "The adjoint of conv2d: images [N, H, W, C] each of whose entries adds the kernel "
     "[kh, kw, out/groups, C]; `output_pad`, less than the stride, makes the result larger.",
+    linear=True,
+    mixes=lambda x, W, **_: (1, 2, 3),
     call=_conv_transpose2d,
     group="networks",
     infer=_transpose_type,
@@ -260,6 +264,7 @@ array(
 internal(
     "conv2d_kernel",
     "Images x times the images y that a convolution makes of them, for each entry of its kernel.",
+    linear=True,
     infer=_kernel_type,
     vjp=_kernel_vjp,
     numpy=_spelled("_conv2d_kernel"),

@@ -39,6 +39,8 @@ def _slice_requires(t: Type, items: Any) -> list[tuple[Size, str]]:
 internal(
     "slice",
     "Every step-th entry from start on, on each axis.",
+    linear=True,
+    stacks=True,
     infer=_sliced,
     vjp=lambda m, g, out, x, items: (m.emit("unslice", g, shape=x.shape, items=items),),
     numpy=lambda c, x, items: c.slice(x, items),
@@ -67,6 +69,8 @@ internal(
 internal(
     "unslice",
     "Zeros of a shape with the value in place of a slice.",
+    linear=True,
+    stacks=True,
     infer=lambda t, shape, items: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape, items: (m.emit("slice", g, items=items),),
     numpy=lambda c, x, shape, items: c.call("_unslice", x, c.shape(shape), c.index(shape, items)),
@@ -132,6 +136,7 @@ def _gathered(t: Type, *indices: Type, axis: int) -> tuple[Type]:
 internal(
     "gather",
     "Entries picked by integer arrays of one shape.",
+    linear=True,
     infer=_gathered,
     vjp=lambda m, g, out, x, *ids, axis: [
         m.emit("scatter", g, *ids, shape=x.shape, axis=axis),
@@ -142,6 +147,7 @@ internal(
 internal(
     "scatter",
     "Zeros of a shape to which values are added at the entries that integer arrays name.",
+    linear=True,
     infer=lambda t, *ids, shape, axis: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, *ids, shape, axis: [
         m.emit("gather", g, *ids, axis=axis),

@@ -33,6 +33,7 @@ def elementwise(
     group: str = "elementwise",
     call: Callable[..., Any] | None = None,
     vjp: Callable[..., Sequence[Any]] | None = None,
+    commutes: bool = False,
 ) -> None:
     """Register an elementwise operator; without partials SymPy's are used."""
     found = partials if partials is not None else DERIVED.get(name, ())
@@ -51,6 +52,7 @@ def elementwise(
             derives=partials is None and sympy is not None,
             domain=domain,
             safe=safe,
+            commutes=commutes,
         )
     )
 
@@ -71,6 +73,7 @@ def chain(partials: tuple[Partial, ...]) -> Callable[..., Sequence[Any]]:
 
 elementwise(
     "add", "x + y", "Sum.", numpy="+", scalar="+", kinds=("number", "same"), group="arithmetic",
+    commutes=True,
     vjp=lambda m, g, out, x, y: (g, g), partials=(lambda m, x, y, o: 1, lambda m, x, y, o: 1),
     domain=(WIDE, WIDE),
 )  # fmt: skip
@@ -81,7 +84,7 @@ elementwise(
     partials=(lambda m, x, y, o: 1, lambda m, x, y, o: -1),
 )  # fmt: skip
 elementwise(
-    "mul", "x * y", "Product.", numpy="*", scalar="*", kinds=("number", "same"),
+    "mul", "x * y", "Product.", numpy="*", scalar="*", kinds=("number", "same"), commutes=True,
     group="arithmetic", domain=(WIDE, WIDE),
     partials=(lambda m, x, y, o: y, lambda m, x, y, o: x),
 )  # fmt: skip
@@ -315,6 +318,7 @@ for _name, _sympy, _beats, _word in (
         _name, f"{_sympy}(x, y)", f"The {_word} entry; ties share the gradient.",
         numpy=_nest(f"np.{_name}"), scalar=_nest_floats(f"_{_name}"), kinds=("number", "same"),
         vjp=_extremum_vjp(_beats), group="internal", domain=(WIDE, WIDE), partials=(),
+        commutes=True,
     )  # fmt: skip
 
 elementwise(
@@ -339,12 +343,12 @@ for _name, _sign in (
 ):
     elementwise(
         _name, None, f"Entrywise `{_sign}`.", numpy=_sign, scalar=_sign, kinds=("any", "bool"),
-        group="internal",
+        group="internal", commutes=_name in ("eq", "ne"),
     )  # fmt: skip
 for _name, _sign, _word in (("logical_and", "&", "and"), ("logical_or", "|", "or")):
     elementwise(
         _name, None, f"Entrywise `{_word}`.", numpy=_sign, scalar=_word, kinds=("bool", "bool"),
-        group="internal",
+        group="internal", commutes=True,
     )  # fmt: skip
 elementwise(
     "logical_not", None, "Entrywise `not`.", numpy="unary ~", scalar="unary not ",

@@ -18,6 +18,8 @@ register(
         "stop",
         "gradient control",
         "Passes the value and no gradient.",
+        aligned=True,
+        stacks=True,
         call=_stop,
         infer=lambda t: (t,),
         numpy=lambda c, x: x,

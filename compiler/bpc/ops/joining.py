@@ -50,6 +50,8 @@ def _concat(m: Builder, *xs: Value, axis: Axis = 0) -> Expr:
 array(
     "concat",
     "Joined along an axis that all have.",
+    linear=True,
+    stacks=True,
     call=_concat,
     infer=_joined,
     vjp=_concat_vjp,
@@ -83,6 +85,8 @@ def _stacked(*types: Type, axis: int) -> tuple[Type]:
 array(
     "stack",
     "Joined along a new axis.",
+    linear=True,
+    stacks=True,
     call=_stack,
     infer=_stacked,
     vjp=lambda m, g, out, *xs, axis: [take_one(m, g, axis, size(i)) for i in range(len(xs))],
@@ -122,6 +126,8 @@ def _pad_vjp(m: Builder, g: Expr, out: Expr, x: Expr, widths: Any, value: float)
 array(
     "pad",
     "Framed by a value: ((before, after), ...) for each axis.",
+    linear=True,
+    mixes=lambda t, widths, value: tuple(i for i, w in enumerate(widths) if any(w)),
     call=_pad,
     infer=lambda t, widths, value: (
         t.with_shape(
@@ -145,6 +151,8 @@ def _roll(m: Builder, x: Value, n: Integer, axis: Axis) -> Expr:
 array(
     "roll",
     "Shifted by n along an axis; what leaves at the end comes in at the start.",
+    linear=True,
+    mixes=lambda t, n, axis: (axis,),
     call=_roll,
     infer=lambda t, n, axis: (t,),
     vjp=lambda m, g, out, x, n, axis: (m.emit("roll", g, n=-n, axis=axis),),

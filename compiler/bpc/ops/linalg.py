@@ -69,6 +69,7 @@ def rows_product(m: Builder, a: Expr, b: Expr) -> Expr:
 internal(
     "rows_product",
     "a.T @ b, where all axes but the last are rows.",
+    linear=True,
     infer=lambda a, b: (Type("real", (a.shape[-1], b.shape[-1])),),
     vjp=lambda m, g, out, a, b: (
         m.emit("matmul", b, swap(m, g)) if m.active[0] else None,
@@ -116,6 +117,7 @@ def _matmul_vjp(m: Builder, g: Expr, out: Expr, a: Expr, b: Expr) -> Sequence[An
 array(
     "matmul",
     "Matrix product `a @ b`, with batch dims as np.matmul.",
+    linear=True,
     call=_matmul,
     group="linear algebra",
     infer=_product,
@@ -248,6 +250,7 @@ def _einsum_vjp(
     A letter that i repeats is a diagonal: the gradient stands on it alone.
     """
     slopes: list[Expr | None] = []
+    g = m.real(g)
     for i, (letters, x) in enumerate(zip(operands, xs)):
         if not m.active[i]:
             slopes.append(None)
@@ -286,6 +289,7 @@ def _on_diagonal(m: Builder, slope: Expr, plain: str, letters: str, x: Expr) -> 
 array(
     "einsum",
     'Sums of products by letters: `einsum("ij,jk->ik", a, b)`.',
+    linear=True,
     call=_einsum,
     group="linear algebra",
     infer=_einsum_type,

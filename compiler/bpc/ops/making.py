@@ -65,6 +65,8 @@ def _one_hot(m: Builder, label: Value, classes: Length) -> Expr:
 array(
     "one_hot",
     "1 at the label and 0 elsewhere on a new last axis; no 1 where the label is out of range.",
+    mixes=lambda t, classes: (),
+    stacks=True,
     call=_one_hot,
     infer=lambda t, classes: (Type("real", (*t.shape, classes)),),
     numpy=lambda c, x, classes: c.call("_one_hot", x, *c.sizes((classes,)), *c.dtype()),
@@ -86,6 +88,9 @@ for _name, _word in (("tril", "below"), ("triu", "above")):
         _name,
         f"The entries on and {_word} the k-th diagonal, 0 elsewhere.",
         call=_triangle(_name),
+        aligned=True,
+        mixes=lambda t, k: (t.rank - 2, t.rank - 1),
+        stacks=True,
         infer=lambda t, k: (t,),
         vjp=lambda m, g, out, x, k, name=_name: (m.emit(name, g, k=k),),
         numpy=lambda c, x, k, name=_name: c.call(f"np.{name}", x, *c.nonzero("k", k)),
@@ -118,6 +123,8 @@ def _diagonal_vjp(m: Builder, g: Expr, out: Expr, x: Expr) -> Sequence[Any]:
 internal(
     "diagonal",
     "The diagonal of the last two axes.",
+    linear=True,
+    mixes=lambda t: (t.rank - 2, t.rank - 1),
     infer=lambda t: (t.with_shape(t.shape[:-1]),),
     vjp=_diagonal_vjp,
     numpy=lambda c, x: c.diagonal(x),

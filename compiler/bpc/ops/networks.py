@@ -222,6 +222,8 @@ register(
         "losses",
         "-log softmax(logits)[label] for int labels; 0 where the label is `ignore`. PyTorch's "
         "smoothing. ValueError of the generated function for a label out of range.",
+        mixes=lambda t, label, smoothing, ignore: (t.rank - 1,),
+        stacks=True,
         call=_cross_entropy,
         infer=lambda t, label, smoothing, ignore: (Type("real", label.shape),),
         vjp=_cross_entropy_vjp,
@@ -251,6 +253,8 @@ register(
         "losses",
         "-log_p[label] for int labels. ValueError of the generated function for a label out of "
         "range.",
+        mixes=lambda t, label: (t.rank - 1,),
+        stacks=True,
         call=_nll,
         infer=lambda t, label: (Type("real", label.shape),),
         vjp=lambda m, g, out, log_p, label: (

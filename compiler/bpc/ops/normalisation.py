@@ -49,6 +49,8 @@ def _root_vjp(m: Builder, g: Expr, s: Expr, c: Expr, axes: Axes, eps: float) -> 
 internal(
     "normalise",
     "c / s, where s is sqrt(mean(c * c) + eps) over the axes.",
+    mixes=lambda c, s, axes: axes,
+    stacks=True,
     infer=lambda c, s, axes: (c,),
     vjp=_normalise_vjp,
     numpy=lambda c, x, s, axes: c.apply("/", (x, s), {}),
@@ -58,6 +60,8 @@ internal(
 internal(
     "normalise_slope",
     "(g - y * mean(g * y)) / s, the mean over the axes.",
+    mixes=lambda g, y, s, axes: axes,
+    stacks=True,
     infer=lambda g, y, s, axes: (g,),
     vjp=_slope_vjp,
     numpy=lambda c, g, y, s, axes: c.call("_normalise_slope", g, y, s, f"axis={_plain(axes)}"),
@@ -65,6 +69,8 @@ internal(
 internal(
     "root_mean_square",
     "sqrt(mean(c * c) + eps) over the axes, which stay with size 1.",
+    mixes=lambda c, axes, eps: axes,
+    stacks=True,
     infer=lambda c, axes, eps: (reduced(c, axes, True),),
     vjp=_root_vjp,
     numpy=lambda c, x, axes, eps: c.call(

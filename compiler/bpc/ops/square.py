@@ -13,6 +13,11 @@ from bpc.ops.roles import Value
 from bpc.types import Mismatch, Type, broadcast_shapes, show
 
 
+def last_two(t: Type, *_: Type) -> tuple[int, int]:
+    """The axes of a matrix."""
+    return t.rank - 2, t.rank - 1
+
+
 def _real_square(m: Builder, name: str, a: Expr) -> Expr:
     """The value as real matrices; Problem where they are not square."""
     if a.type.rank < 2 or a.shape[-1] != a.shape[-2]:
@@ -54,6 +59,7 @@ def _inv_vjp(m: Builder, g: Expr, out: Expr, a: Expr) -> Sequence[Any]:
 array(
     "inv",
     "Inverse of (a batch of) matrices; LinAlgError of the generated function for a singular one.",
+    mixes=last_two,
     call=_of_square("inv"),
     group="linear algebra",
     infer=lambda t: (t,),
@@ -102,6 +108,7 @@ array(
     "solve",
     "The x with `A @ x = b`, b a vector or (a batch of) matrices, as np.linalg.solve; LinAlgError "
     "of the generated function for a singular A.",
+    mixes=last_two,
     call=_solve,
     group="linear algebra",
     infer=lambda a, b: (b,),
@@ -124,6 +131,7 @@ array(
 array(
     "det",
     "Determinant of (a batch of) matrices; its derivative is right for singular ones too.",
+    mixes=last_two,
     call=_of_square("det"),
     group="linear algebra",
     infer=lambda t: (Type("real", t.shape[:-2]),),
@@ -140,6 +148,7 @@ array(
     "logdet",
     "Logarithm of the determinant of (a batch of) matrices, never overflowing; NaN where the "
     "determinant is negative.",
+    mixes=last_two,
     call=_of_square("logdet"),
     group="linear algebra",
     infer=lambda t: (Type("real", t.shape[:-2]),),
@@ -150,6 +159,7 @@ array(
 internal(
     "cofactor",
     "The derivative of det by each entry: the minors with their signs.",
+    mixes=last_two,
     infer=lambda t: (t,),
     vjp=lambda m, g, out, a: (m.emit("cofactor_slope", a, g),),
     numpy="_cofactor",
@@ -177,6 +187,7 @@ def _cofactor_slope_vjp(m: Builder, g: Expr, out: Expr, a: Expr, v: Expr) -> Seq
 internal(
     "cofactor_slope",
     "How the cofactors change along a matrix: the second derivative of det, applied to it.",
+    mixes=last_two,
     infer=lambda a, v: (a,),
     vjp=_cofactor_slope_vjp,
     numpy="_cofactor_slope",

@@ -38,6 +38,8 @@ def _options(c: Any, sides: Pair, stride: Pair, dilation: Pair) -> list[Any]:
 internal(
     "windows",
     "The windows of images, place by place on a new first axis.",
+    linear=True,
+    mixes=lambda x, **_: (1, 2),
     infer=_windows_type,
     vjp=lambda m, g, out, x, **options: (m.emit("unwindows", g, shape=x.shape, **options),),
     numpy=lambda c, x, **options: c.call("_windows", x, *_options(c, **options)),
@@ -47,6 +49,7 @@ internal(
 internal(
     "unwindows",
     "Images to which windows are added where they stand.",
+    linear=True,
     infer=lambda t, shape, **options: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape, **options: (m.emit("windows", g, **options),),
     numpy=lambda c, x, shape, **options: c.call(

@@ -9,10 +9,9 @@ A repeated value that has a name of the source keeps its line: `b = identity(a)`
 from __future__ import annotations
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
-from bpc.ops import Expr
+from bpc.ops import OPS, Expr
 from bpc.passes.rewrite import View, rewrite
 
-COMMUTATIVE = frozenset(("add", "mul", "maximum", "minimum", "eq", "ne"))
 Key = tuple[object, ...]
 
 
@@ -24,7 +23,7 @@ def cse(function: Function) -> Function:
         if equation.op == "identity" or len(equation.outs) > 1:
             return None
         args = [_key(a) for a in equation.args]
-        if equation.op in COMMUTATIVE:
+        if OPS[equation.op].commutes:
             args.sort(key=repr)
         key = (equation.op, tuple(args), equation.attrs, equation.out.type.kind)
         first = seen.get(key)

@@ -12,12 +12,9 @@ a reduction if the result is, and so on. (The "double where", as users of framew
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
-from bpc.ops.cutting import part, take_one
-from bpc.types import Shape, size
+from bpc.types import Shape
 
 #: how many equations the guards may add, for each one there is
 GROWTH = 10
@@ -169,6 +166,8 @@ class _Guard:
         )
 
 
+#: what moves conditions about, besides what moves anything
+STRUCTURAL = ("any", "unslice")
 #: what conditions are made of on their way
 CONDITIONS = frozenset(
     (
@@ -181,173 +180,48 @@ CONDITIONS = frozenset(
 
 def _travels(equation: Equation, array: bool) -> bool:
     """Whether a condition on the result says something of the arguments."""
-    return OPS[equation.op].elementwise or not array or equation.op in _TRAVEL
+    op = OPS[equation.op]
+    return not array or op.elementwise or op.aligned or op.linear or op.mixes is not None
 
 
 def _travel(m: Builder, equation: Equation, position: int, condition: Expr) -> Expr:
     """The condition under which an argument's entries are needed."""
-    shape: Shape = equation.args[position].type.shape
-    if not condition.shape or OPS[equation.op].elementwise:
+    op, shape = OPS[equation.op], equation.args[position].type.shape
+    if not condition.shape or op.elementwise or op.aligned:
         return condition
-    travel = _TRAVEL.get(equation.op)
-    if travel is None:  # under a condition that was one number where the way began
-        return _anywhere(m, condition)
-    if equation.op in _SEVERAL:
-        return travel(m, equation, condition, shape, position)
-    return travel(m, equation, condition, shape)
+    if op.linear:
+        return _adjoint(m, equation, position, condition)
+    if op.mixes is not None:
+        return _groups(m, equation, condition, shape)
+    # under a condition that was one number where the way began
+    return m.emit("any", condition, axes=tuple(range(condition.type.rank)), keep=False)
 
 
-def _anywhere(m: Builder, c: Expr) -> Expr:
-    """Whether any entry is needed."""
-    return m.emit("any", c, axes=tuple(range(c.type.rank)), keep=False)
-
-
-def _broadcast(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    lead = c.type.rank - len(shape)
-    axes = tuple(
-        i for i in range(c.type.rank) if i < lead or shape[i - lead].size != c.shape[i].size
-    )
-    result: Expr = m.emit("any", c, axes=axes, keep=False)
-    return result if result.shape == shape else m.emit("reshape", result, shape=shape)
-
-
-def _reshape(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    return m.emit("reshape", c, shape=shape)
-
-
-def _transpose(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    order = dict(e.attrs)["order"]
-    inverse = tuple(sorted(range(len(order)), key=lambda i: order[i]))
-    return m.emit("transpose", c, order=inverse)
-
-
-def _slice(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    return m.emit("unslice", c, shape=shape, items=dict(e.attrs)["items"])
-
-
-def _gather(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    hits = m.cast(c, kind="real")
-    ids = [m.expr(0) if isinstance(a, Literal) else Expr(m, a) for a in e.args[1:]]
-    count = m.emit("scatter", hits, *ids, shape=shape, axis=dict(e.attrs)["axis"])
-    return count > 0
-
-
-def _reduce(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    attrs = dict(e.attrs)
-    axes = attrs["axes"] if "axes" in attrs else (attrs["axis"],)
-    if not attrs.get("keep", False) and axes:
-        c = m.expand(c, axes=axes)
-    return m.broadcast_to(c, shape)
-
-
-def _along(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    """All entries of a row are needed where one of its results is."""
-    rows: Expr = m.emit("any", c, axes=(dict(e.attrs)["axis"],), keep=True)
-    return m.broadcast_to(rows, shape)
-
-
-def _concat(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
-    axis = dict(e.attrs)["axis"]
-    start = sum((a.type.shape[axis].size for a in e.args[:position]), size(0))
-    return part(m, c, axis, start, shape[axis].size)
-
-
-def _stack(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
-    return take_one(m, c, dict(e.attrs)["axis"], size(position))
-
-
-def _pad(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    widths = dict(e.attrs)["widths"]
-    items = tuple((size(before), a.size, 1) for (before, _), a in zip(widths, shape))
-    return m.emit("slice", c, items=items)
-
-
-def _roll(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    attrs = dict(e.attrs)
-    return m.emit("roll", c, n=-attrs["n"], axis=attrs["axis"])
-
-
-def _matmul(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
-    """A row of the left is needed where its row of the result is, a column of the right likewise."""
-    other, last = e.args[1 - position].type.rank, c.type.rank - 1
-    if len(shape) == 1:
-        return m.broadcast_to(_anywhere(m, c), shape)
-    if other == 1:
-        return m.broadcast_to(m.expand(c, axes=(last + 1,)) if position == 0 else c, shape)
-    if position == 1 and len(shape) == 2:
-        return m.broadcast_to(m.emit("any", c, axes=tuple(range(last)), keep=False), shape)
-    axis = last if position == 0 else last - 1
-    return m.broadcast_to(m.emit("any", c, axes=(axis,), keep=True), shape)
-
-
-def _einsum(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
-    """Entries are needed where a result with the same letters is."""
-    attrs = dict(e.attrs)
-    letters, result = attrs["operands"][position], attrs["result"]
-    if len(set(letters)) < len(letters):
-        return m.broadcast_to(_anywhere(m, c), shape)
-    gone = tuple(i for i, letter in enumerate(result) if letter not in letters)
-    rest = [letter for letter in result if letter in letters]
-    c = m.emit("any", c, axes=gone, keep=False) if gone else c
-    c = m.emit("transpose", c, order=tuple(rest.index(x) for x in letters if x in rest))
-    new = tuple(i for i, letter in enumerate(letters) if letter not in rest)
-    return m.broadcast_to(m.expand(c, axes=new) if new else c, shape)
-
-
-def _per_row(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
-    """Losses of rows of scores."""
-    return (
-        m.broadcast_to(m.expand(c, axes=(c.type.rank,)), shape) if len(shape) > c.type.rank else c
-    )
-
-
-def _adjoint(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
-    """Of what is linear: entries are needed where the adjoint of all ones sends anything."""
+def _adjoint(m: Builder, e: Equation, position: int, c: Expr) -> Expr:
+    """Of what is linear: an entry is needed where the VJP sends it anything of the condition."""
     vjp = OPS[e.op].vjp
     assert vjp is not None
-    ones = [m.expr(1.0, a.type) for a in e.args]
-    m.active = tuple(i == position for i in range(len(ones)))
-    hits: Expr = vjp(m, m.cast(c, kind="real"), None, *ones, **dict(e.attrs))[position]
+    args = [Expr(m, a) if i != position else m.expr(1.0, a.type) for i, a in enumerate(e.args)]
+    args = [x if x.type.kind != "real" else m.expr(1.0, x.type) for x in args]
+    m.active = tuple(i == position for i in range(len(args)))
+    mark = len(m.body)
+    hits: Expr = vjp(m, c, None, *args, **dict(e.attrs))[position]
+    if all(OPS[made.op].moves or made.op in STRUCTURAL for made in m.body[mark:]):
+        return hits
+    del m.body[mark:]
+    hits = vjp(m, m.cast(c, kind="real"), None, *args, **dict(e.attrs))[position]
     return hits > 0
 
 
-def _normalised(m: Builder, e: Equation, c: Expr, shape: Shape, position: int) -> Expr:
-    """All entries that one is compared with are needed."""
-    rows = m.emit("any", c, axes=dict(e.attrs)["axes"], keep=True)
-    if position == 1:
-        return m.emit("reshape", rows, shape=shape)
-    return m.broadcast_to(rows, shape)
-
-
-_LINEAR = ("conv2d", "conv_transpose2d", "conv2d_kernel", "windows", "unwindows")
-_NORMALISED = ("centred", "normalise")
-#: what may have several array arguments
-_SEVERAL = ("concat", "stack", "matmul", "einsum", *_LINEAR, *_NORMALISED)
-_TRAVEL: dict[str, Callable[..., Expr]] = {
-    "concat": _concat,
-    "stack": _stack,
-    "pad": _pad,
-    "roll": _roll,
-    "matmul": _matmul,
-    "einsum": _einsum,
-    "tril": lambda m, e, c, shape: c,
-    "triu": lambda m, e, c, shape: c,
-    "past": lambda m, e, c, shape: c,
-    **dict.fromkeys(_LINEAR, _adjoint),
-    **dict.fromkeys(_NORMALISED, _normalised),
-    "root_mean_square": lambda m, e, c, shape: m.broadcast_to(c, shape),
-    **dict.fromkeys(("cross_entropy", "nll"), _per_row),
-    "broadcast": _broadcast,
-    "reshape": _reshape,
-    "expand_dims": _reshape,
-    "transpose": _transpose,
-    "slice": _slice,
-    "gather": _gather,
-    "cast": lambda m, e, c, shape: c,
-    "identity": lambda m, e, c, shape: c,
-    "stop": lambda m, e, c, shape: c,
-    **dict.fromkeys(
-        ("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "prod"), _reduce
-    ),
-    **dict.fromkeys(("softmax", "log_softmax", "cumsum"), _along),
-}
+def _groups(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
+    """Entries that meet are all needed where any of their results is."""
+    mixes = OPS[e.op].mixes
+    assert mixes is not None
+    axes = mixes(*(a.type for a in e.args), **dict(e.attrs))
+    if c.shape == shape:
+        c = m.emit("any", c, axes=axes, keep=True) if axes else c
+    elif c.type.rank < len(shape) and axes:
+        c = m.expand(c, axes=axes)
+    elif c.type.rank == len(shape) and any(a.size.value == 1 for a in shape):
+        c = m.emit("any", c, axes=axes, keep=True)
+    return m.broadcast_to(c, shape)

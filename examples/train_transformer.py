@@ -19,7 +19,7 @@ import numpy as np
 
 MODEL = Path(__file__).with_name("transformer.bp")
 LETTERS = string.ascii_lowercase + " ."
-STEPS, BATCH, LENGTH, RATE = 600, 16, 64, 3e-3
+STEPS, BATCH, LENGTH, RATE = 400, 16, 64, 4e-3
 GOAL = 0.1
 
 ADJECTIVES = "big", "small", "old", "young", "red", "blue", "quick", "calm"

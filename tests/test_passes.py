@@ -7,7 +7,7 @@ import pytest
 from bpc.calculus.reverse import gradient
 from bpc.compiler import ADJOINT, PRIMAL, front
 from bpc.ir import Var
-from bpc.passes import cse, dce, guard, hoist, join, name, propagate, simplify, stabilise
+from bpc.passes import cse, dce, guard, hoist, join, name, propagate, simplify, sink, stabilise
 from bpc.printer import print_function
 from bpc.source import Source, Span
 from bpc.verify import InvalidIR, verify
@@ -22,6 +22,7 @@ PASSES = {
     "cse": cse,
     "join": join,
     "hoist": hoist,
+    "sink": sink,
     "dce": dce,
 }
 ON_PRIMAL = ("stabilise", "guard", "name")
@@ -35,7 +36,7 @@ def before(path):
     cost = program.functions["cost"]
     if which not in ON_PRIMAL:
         cost = gradient(cost, tuple(a.var for a in program.params), Span(source, 0, 0))
-    if which in ("dce", "hoist"):  # the code that simplifying leaves dead
+    if which in ("dce", "hoist", "sink"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 

@@ -1,6 +1,7 @@
 """The operators of bpc: one table, filled by one module for each family."""
 
 from bpc.ops import (
+    along,
     arrays,
     attention,
     convolution,
@@ -23,6 +24,7 @@ from bpc.ops.base import OPS, Op
 from bpc.ops.build import Builder, Expr
 
 FAMILIES = (
+    along,
     arrays,
     attention,
     convolution,

@@ -16,16 +16,17 @@ from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
 from bpc.passes.simplify import simplify
+from bpc.passes.sink import sink
 from bpc.passes.stabilise import stabilise, stabilise_all
 
 Pass = Callable[[Function], Function]
 
 _ONCE: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simplify, propagate, dce)
-_TIDY: tuple[Pass, ...] = (*_ONCE, hoist, *_ONCE)
+_TIDY: tuple[Pass, ...] = (*_ONCE, hoist, sink, *_ONCE)
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
-    1: (cse, stabilise, guard, dce, hoist, dce),
-    2: (cse, stabilise_all, guard, dce, hoist, dce),
+    1: (cse, stabilise, guard, dce, hoist, sink, dce),
+    2: (cse, stabilise_all, guard, dce, hoist, sink, dce),
 }
 #: for what `grad` differentiates: the same, but that names and loops stay as they are
 INNER: dict[int, tuple[Pass, ...]] = {

@@ -10,13 +10,14 @@ further apart than 0.001 for each flower.
 import sys
 from pathlib import Path
 
-import bpc
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
+
+import bpc
 
 MODEL = Path(__file__).with_name("mixture.bp")
 GOAL = 1e-3
@@ -45,13 +46,13 @@ def compare(model):
     peer = GaussianMixture(3, tol=1e-8, max_iter=1000, random_state=0).fit(points)
     ours, theirs = -result.fun, peer.score(points)
     clusters = model.forward(params, points).argmax(axis=1)
-    print(f"start         log likelihood {-model.cost(model.init(D=4), points):8.4f} for each flower")
     for name, value, found, rounds in (
         ("L-BFGS", ours, clusters, result.nit),
         ("scikit-learn", theirs, peer.predict(points), peer.n_iter_),
     ):
         agree = adjusted_rand_score(species, found)
-        print(f"{name:13} log likelihood {value:8.4f}   {rounds} iterations   Rand index {agree:.3f}")
+        print(f"{name:13} log likelihood {value:.4f} for each flower, after {rounds} iterations")
+        print(f"{'':13} adjusted Rand index with the species {agree:.3f}")
     weights = np.exp(params["weight"])
     print("weights      ", np.round(weights / weights.sum(), 3))
     return ours, theirs

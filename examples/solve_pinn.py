@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-import bpc
 import numpy as np
 from scipy.optimize import minimize
+
+import bpc
 
 MODEL = Path(__file__).with_name("pinn.bp")
 STEPS, ITERATIONS, POINTS = 500, 400, 20
@@ -59,18 +60,22 @@ def lbfgs(model, params, iterations):
     return model.unravel(result.x)
 
 
+def report(model, params, when):
+    """Print the cost and the largest error, and return the error."""
+    off = error(model, params)
+    cost = model.cost(params, *grid(2 * POINTS))
+    print(f"{when:32} cost {cost:.1e}   largest error {off:.1e}")
+    return off
+
+
 def solve(model, steps=STEPS, iterations=ITERATIONS):
     """Solve and print the progress; the largest error of u."""
     params = model.init(seed=0)
-    for name, run in (
-        ("before", lambda: params),
-        (f"after {steps} steps of Adam", lambda: adam(model, params, steps)),
-        (f"after {iterations} iterations of L-BFGS", lambda: lbfgs(model, params, iterations)),
-    ):
-        params = run()
-        cost = model.cost(params, *grid(2 * POINTS))
-        print(f"{name:32} cost {cost:.1e}   largest error {error(model, params):.1e}")
-    return error(model, params)
+    report(model, params, "before")
+    params = adam(model, params, steps)
+    report(model, params, f"after {steps} steps of Adam")
+    params = lbfgs(model, params, iterations)
+    return report(model, params, f"after {iterations} iterations of L-BFGS")
 
 
 def main():

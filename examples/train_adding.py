@@ -10,8 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-import bpc
 import numpy as np
+
+import bpc
 
 MODEL = Path(__file__).with_name("adding.bp")
 STEPS, BATCH, RATE = 1000, 32, 1e-2

@@ -11,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-import bpc
 import numpy as np
 from sklearn.datasets import load_digits
+
+import bpc
 
 MODEL = Path(__file__).with_name("lenet.bp")
 EPOCHS, BATCH, RATE = 30, 32, 2e-3

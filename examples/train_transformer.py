@@ -14,8 +14,9 @@ import textwrap
 import time
 from pathlib import Path
 
-import bpc
 import numpy as np
+
+import bpc
 
 MODEL = Path(__file__).with_name("transformer.bp")
 LETTERS = string.ascii_lowercase + " ."

@@ -12,10 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-import bpc
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
+
+import bpc
 
 MODEL = Path(__file__).with_name("vae.bp")
 EPOCHS, BATCH, RATE = 200, 32, 5e-3

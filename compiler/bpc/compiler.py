@@ -64,7 +64,7 @@ def compile_source(
     with _no_collection():
         program = front(source, settings or {}, limit)
         examples = batch_dim(program) if "per_example" in extras else ""
-        program = differentiate(program, source, targets, level, verify_ir)
+        program = differentiate(program, source, targets, level, verify_ir, limit)
         program = replace(extend(program, targets, extras, verify_ir), batch=examples)
         program = optimise(program, level, verify_ir)
         return write_module(program, source, VERSION, level, targets, extras)
@@ -130,7 +130,12 @@ def _library(name: str) -> Model | None:
 
 
 def differentiate(
-    program: Program, source: Source, wrt: tuple[str, ...], level: int, check: bool = False
+    program: Program,
+    source: Source,
+    wrt: tuple[str, ...],
+    level: int,
+    check: bool = False,
+    limit: int = LIMIT,
 ) -> Program:
     """The program, prepared by the passes on the primal, with its `value_and_grad`."""
     by = {a.key: a.var for a in (*program.params, *program.inputs)}
@@ -143,7 +148,7 @@ def differentiate(
     def prepare(function: Function) -> Function:
         return run(function, INNER[level], check)
 
-    functions = {k: expand(f, prepare) for k, f in program.functions.items()}
+    functions = {k: expand(f, prepare, limit) for k, f in program.functions.items()}
     functions = {k: run(f, PRIMAL[level], check) for k, f in functions.items()}
     grad = gradient(functions["cost"], targets, Span(source, 0, 0), edges=level == 0)
     if check:
@@ -157,7 +162,7 @@ def batch_dim(program: Program) -> str:
     dims = [d for d in program.dims if d in inputs]
     if not dims:
         raise UsageError("--emit per_example: no input has a free dim, such as `dim N`")
-    cost = expand(program.functions["cost"], lambda function: function)
+    cost = expand(program.functions["cost"], lambda function: function, LIMIT)
     return batch(cost, tuple(a.var for a in program.params), dims)
 
 

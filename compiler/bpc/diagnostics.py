@@ -119,6 +119,7 @@ MESSAGES: dict[str, str] = {
     "BP408": "the bounds of `for` are whole numbers known at compile time",
 }
 
+MORE = "`--limit` (from Python: `limit=`) allows more"  # of what BP405 bounds
 LINE_LIMIT = 160  # a longer source line is shown as a window around the span
 BEFORE_SPAN = 40  # how much of the line such a window shows before the span
 

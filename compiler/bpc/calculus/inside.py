@@ -14,21 +14,27 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bpc.calculus.reverse import pullback
+from bpc.diagnostics import MORE, BpcError, Problem
 from bpc.ir import Equation, Function, Literal, Var, live, variables
 from bpc.ops.loops import Loop
 
 Prepare = Callable[[Function], Function]
 
 
-def expand(function: Function, prepare: Prepare) -> Function:
-    """The function with every `grad` written out; `prepare` are the passes on a primal."""
+def expand(function: Function, prepare: Prepare, limit: int) -> Function:
+    """The function with every `grad` written out; `prepare` are the passes on a primal.
+
+    Raises BpcError where gradients of gradients come to more than `limit` equations.
+    """
     body: list[Equation] = []
     for e in function.body:
         if e.op == "scan":
             loop = Loop.of(e)
-            body.append(loop.with_body(expand(loop.body, prepare)).equation())
+            body.append(loop.with_body(expand(loop.body, prepare, limit)).equation())
         elif e.op == "grad":
             body += _written_out(e, body, function.params, prepare)
+            if len(body) > limit:
+                raise BpcError([Problem("BP405", MORE, limit=limit).at(e.span)])
         else:
             body.append(e)
     return replace(function, body=tuple(body))

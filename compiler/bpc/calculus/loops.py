@@ -160,7 +160,7 @@ class _Pull:
             if made[var].op in CHEAP and all(v in here for v in variables(made[var].args)):
                 del saved[var]
                 again.add(made[var])
-                saved |= dict.fromkeys(v for v in variables(made[var].args) if v in forward.states)
+                saved |= dict.fromkeys(v for v in variables(made[var].args) if v in known)
         order = [v for v in (*forward.states, *forward.entries, *made) if v in saved]
         return order, tuple(e for e in forward.body.body if e in again)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from bpc import syntax
-from bpc.diagnostics import Diagnostic, Problem, did_you_mean
+from bpc.diagnostics import MORE, Diagnostic, Problem, did_you_mean
 from bpc.ir import Argument, Var
 from bpc.lower.instances import Instance
 from bpc.lower.scope import Key, Scope, spelling
@@ -20,7 +20,6 @@ from bpc.types import SizeTooLarge
 RULES: dict[type[Any], Callable[..., Any]] = {}
 DEPTH = 400  # how deep expressions may nest, with the functions that are inlined in them
 LIMIT = 30_000  # how many steps all `def` and `for` may expand to
-MORE = "`--limit` (from Python: `limit=`) allows more"
 SUGGESTIONS = 100  # how many errors are worth a search for similar names
 
 

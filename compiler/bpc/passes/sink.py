@@ -34,6 +34,7 @@ class _After:
     def __init__(self, loop: Loop) -> None:
         self.loop, self.outside = loop, Outside(loop)
         self.made = {o: e for e in loop.body.body for o in e.outs}
+        self.index = {o: i for i, e in enumerate(loop.body.body) for o in e.outs}
         self.count: dict[Var, int] = {}
         for v in (v for e in loop.body.body for v in variables(e.args)):
             self.count[v] = self.count.get(v, 0) + 1
@@ -144,17 +145,25 @@ class _After:
         """A value of the body, outside: known, computed again for all steps, or stacked."""
         if not isinstance(atom, Var):
             return self.outside.read(atom)
-        if atom not in self.outside.found:
-            if atom not in self.stacks and self.outer(atom):
-                for v in self.made[atom].args:
-                    self.value(v)
-                self.outside.write(self.made[atom])
+        waiting, again = [atom], set[Var]()
+        while waiting:
+            var = waiting.pop()
+            if var in self.outside.found or var in again:
+                continue
+            if var not in self.stacks and self.outer(var):
+                again.add(var)
+                waiting += variables(self.made[var].args)
             else:
-                if atom not in self.stacks:
-                    name = f"{atom.name}_steps"
-                    self.stacks[atom] = Var(name, self.loop.stacked(atom.type))
-                self.outside.found[atom] = Expr(self.outside.m, self.stacks[atom]), True
+                self.stack(var)
+        for var in sorted(again, key=self.index.__getitem__):
+            self.outside.write(self.made[var])
         return self.outside.found[atom]
+
+    def stack(self, var: Var) -> None:
+        """Let the loop stack a value, if it does not do so already, to be read outside."""
+        if var not in self.stacks:
+            self.stacks[var] = Var(f"{var.name}_steps", self.loop.stacked(var.type))
+        self.outside.found[var] = Expr(self.outside.m, self.stacks[var]), True
 
     def total(self, x: Var, init: Atom) -> Expr:
         """The sum over all steps of what each adds, from what the sum starts with."""

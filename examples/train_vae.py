@@ -72,7 +72,7 @@ def among_own(model, params):
     return near.score(codes(model, params, held_out), true)
 
 
-def draw(model, params, count=8, seed=2):
+def draw(model, params, count=5, seed=2):
     """Lines of text: digits drawn from noise, side by side."""
     noise = normal(np.random.default_rng(seed), count)
     drawn = model.forward(params, np.zeros((count, 64), np.float32), noise)["drawn"]

@@ -1,9 +1,11 @@
 """The gradient of adding.bp, written by bpc 0.1.0 at -O1.
 
 sha256 of adding.bp:
-ce7d2fbce8da511e554ea2f244da18ac1966d14025db6cfcaf71ffe35ca4c81e
+c1cbeaab2842d73321a6e6254d85139c07f0d5a599db8dc8dc3d7206ce6f0fba
 6 nodes + 4513 parameters = 4519 steps
 """
+
+import math
 
 import numpy as np
 
@@ -36,7 +38,7 @@ def forward(params, x):
     params["memory.b"]   real [128]
     params["head.W"]     real [32, 1]
     params["head.b"]     real [1]
-    x                    real [T, N, 2]  at each step a number from 0 to 1, and a mark: 1 at two of the steps, else 0
+    x                    real [T, N, 2]  at each step a number from 0 to 1 and a mark: 1 at two steps, else 0
     """
     arrays, dims = _bind(params, {"x": x})
     _require(dims["T"] >= 1, "an index leaves the axis of size T (adding.bp:9)")
@@ -51,7 +53,7 @@ def cost(params, x, y):
     params["memory.b"]   real [128]
     params["head.W"]     real [32, 1]
     params["head.b"]     real [1]
-    x                    real [T, N, 2]  at each step a number from 0 to 1, and a mark: 1 at two of the steps, else 0
+    x                    real [T, N, 2]  at each step a number from 0 to 1 and a mark: 1 at two steps, else 0
     y                    real [N]        the sum of the two marked numbers
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
@@ -68,7 +70,7 @@ def value_and_grad(params, x, y):
     params["memory.b"]   real [128]
     params["head.W"]     real [32, 1]
     params["head.b"]     real [1]
-    x                    real [T, N, 2]  at each step a number from 0 to 1, and a mark: 1 at two of the steps, else 0
+    x                    real [T, N, 2]  at each step a number from 0 to 1 and a mark: 1 at two steps, else 0
     y                    real [N]        the sum of the two marked numbers
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
@@ -114,19 +116,19 @@ def unravel(vector):
 def _forward(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, T, N):
     dtype = memory_Wx.dtype
     # forward, left to right
-    memory_i_matmul = x @ memory_Wx  # nn.bp:75
-    memory_h = np.zeros((N, 32), dtype)  # nn.bp:74
-    memory_c = np.zeros((N, 32), dtype)  # nn.bp:74
-    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:74
-    for t in range(T):  # nn.bp:74
-        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:75
-        memory_i = memory_i_add[:, :32]  # nn.bp:75
-        memory_f = memory_i_add[:, 32:64]  # nn.bp:75
-        memory_o = memory_i_add[:, 64:96]  # nn.bp:75
-        memory_g = memory_i_add[:, 96:]  # nn.bp:75
-        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:76
-        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:76
-        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:77
+    memory_i_matmul = x @ memory_Wx  # nn.bp:78
+    memory_h = np.zeros((N, 32), dtype)  # nn.bp:77
+    memory_c = np.zeros((N, 32), dtype)  # nn.bp:77
+    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:77
+    for t in range(T):  # nn.bp:77
+        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:78
+        memory_i = memory_i_add[:, :32]  # nn.bp:78
+        memory_f = memory_i_add[:, 32:64]  # nn.bp:78
+        memory_o = memory_i_add[:, 64:96]  # nn.bp:78
+        memory_g = memory_i_add[:, 96:]  # nn.bp:78
+        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:79
+        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:79
+        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:80
         memory_hs[t] = memory_h
     h = memory_hs  # adding.bp:8
     sum_ = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
@@ -136,19 +138,19 @@ def _forward(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, T, N):
 def _cost(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
     dtype = memory_Wx.dtype
     # forward, left to right
-    memory_i_matmul = x @ memory_Wx  # nn.bp:75
-    memory_h = np.zeros((N, 32), dtype)  # nn.bp:74
-    memory_c = np.zeros((N, 32), dtype)  # nn.bp:74
-    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:74
-    for t in range(T):  # nn.bp:74
-        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:75
-        memory_i = memory_i_add[:, :32]  # nn.bp:75
-        memory_f = memory_i_add[:, 32:64]  # nn.bp:75
-        memory_o = memory_i_add[:, 64:96]  # nn.bp:75
-        memory_g = memory_i_add[:, 96:]  # nn.bp:75
-        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:76
-        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:76
-        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:77
+    memory_i_matmul = x @ memory_Wx  # nn.bp:78
+    memory_h = np.zeros((N, 32), dtype)  # nn.bp:77
+    memory_c = np.zeros((N, 32), dtype)  # nn.bp:77
+    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:77
+    for t in range(T):  # nn.bp:77
+        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:78
+        memory_i = memory_i_add[:, :32]  # nn.bp:78
+        memory_f = memory_i_add[:, 32:64]  # nn.bp:78
+        memory_o = memory_i_add[:, 64:96]  # nn.bp:78
+        memory_g = memory_i_add[:, 96:]  # nn.bp:78
+        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:79
+        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:79
+        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:80
         memory_hs[t] = memory_h
     h = memory_hs  # adding.bp:8
     sum_ = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
@@ -159,38 +161,38 @@ def _cost(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
 def _value_and_grad(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
     dtype = memory_Wx.dtype
     # forward, left to right
-    memory_i_matmul = x @ memory_Wx  # nn.bp:75
-    memory_h = np.zeros((N, 32), dtype)  # nn.bp:74
-    memory_c = np.zeros((N, 32), dtype)  # nn.bp:74
-    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_h_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_c_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_c_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_c_sigmoid_steps_2 = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_c_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_h_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
-    memory_h_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:74
-    for t in range(T):  # nn.bp:74
+    memory_i_matmul = x @ memory_Wx  # nn.bp:78
+    memory_h = np.zeros((N, 32), dtype)  # nn.bp:77
+    memory_c = np.zeros((N, 32), dtype)  # nn.bp:77
+    memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_h_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_c_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_c_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_c_sigmoid_steps_2 = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_c_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_h_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_h_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    for t in range(T):  # nn.bp:77
         memory_h_steps[t] = memory_h
         memory_c_steps[t] = memory_c
-        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:75
-        memory_i = memory_i_add[:, :32]  # nn.bp:75
-        memory_f = memory_i_add[:, 32:64]  # nn.bp:75
-        memory_o = memory_i_add[:, 64:96]  # nn.bp:75
-        memory_g = memory_i_add[:, 96:]  # nn.bp:75
-        memory_c_sigmoid = _sigmoid(memory_f)  # nn.bp:76
+        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:78
+        memory_i = memory_i_add[:, :32]  # nn.bp:78
+        memory_f = memory_i_add[:, 32:64]  # nn.bp:78
+        memory_o = memory_i_add[:, 64:96]  # nn.bp:78
+        memory_g = memory_i_add[:, 96:]  # nn.bp:78
+        memory_c_sigmoid = _sigmoid(memory_f)  # nn.bp:79
         memory_c_sigmoid_steps[t] = memory_c_sigmoid
-        memory_c_sigmoid_2 = _sigmoid(memory_i)  # nn.bp:76
+        memory_c_sigmoid_2 = _sigmoid(memory_i)  # nn.bp:79
         memory_c_sigmoid_steps_2[t] = memory_c_sigmoid_2
-        memory_c_tanh = np.tanh(memory_g)  # nn.bp:76
+        memory_c_tanh = np.tanh(memory_g)  # nn.bp:79
         memory_c_tanh_steps[t] = memory_c_tanh
-        memory_c_mul = memory_c_sigmoid_2 * memory_c_tanh  # nn.bp:76
-        memory_c = memory_c_sigmoid * memory_c + memory_c_mul  # nn.bp:76
-        memory_h_sigmoid = _sigmoid(memory_o)  # nn.bp:77
+        memory_c_mul = memory_c_sigmoid_2 * memory_c_tanh  # nn.bp:79
+        memory_c = memory_c_sigmoid * memory_c + memory_c_mul  # nn.bp:79
+        memory_h_sigmoid = _sigmoid(memory_o)  # nn.bp:80
         memory_h_sigmoid_steps[t] = memory_h_sigmoid
-        memory_h_tanh = np.tanh(memory_c)  # nn.bp:77
+        memory_h_tanh = np.tanh(memory_c)  # nn.bp:80
         memory_h_tanh_steps[t] = memory_h_tanh
-        memory_h = memory_h_sigmoid * memory_h_tanh  # nn.bp:77
+        memory_h = memory_h_sigmoid * memory_h_tanh  # nn.bp:80
         memory_hs[t] = memory_h
     h = memory_hs  # adding.bp:8
     sum_reshape = h[-1]  # adding.bp:9
@@ -200,53 +202,52 @@ def _value_and_grad(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
     # backward, right to left
     dJ_dJ = 1.0  # adding.bp:11
     dJ_dsum = 2.0 * (J_sub / N)  # adding.bp:11
-    dJ_dhead_add = dJ_dsum.reshape(N, 1)  # adding.bp:9
-    dJ_dhead_b = _sum(dJ_dhead_add, axis=0)  # nn.bp:10
-    dJ_dhead_W = sum_reshape.T @ dJ_dhead_add  # nn.bp:10
-    dJ_dh = _unslice(dJ_dhead_add @ head_W.T, (T, N, 32), -1)  # adding.bp:9
+    dJ_dhead = dJ_dsum.reshape(N, 1)  # adding.bp:9
+    dJ_dhead_b = _sum(dJ_dhead, axis=0)  # nn.bp:10
+    dJ_dhead_W = sum_reshape.T @ dJ_dhead  # nn.bp:10
+    dJ_dh = _unslice(dJ_dhead @ head_W.T, (T, N, 32), -1)  # adding.bp:9
     dJ_dmemory_hs = dJ_dh  # adding.bp:8
-    dJ_dmemory_h = np.zeros((N, 32), dtype)  # nn.bp:74
-    dJ_dmemory_c = np.zeros((N, 32), dtype)  # nn.bp:74
-    dJ_dmemory_i_matmul = np.empty((T, N, 128), dtype)  # nn.bp:74
-    for t in reversed(range(T)):  # nn.bp:74
-        dJ_dmemory_h_2 = dJ_dmemory_h + dJ_dmemory_hs[t]  # nn.bp:77
+    dJ_dmemory_h = np.zeros((N, 32), dtype)  # nn.bp:77
+    dJ_dmemory_c = np.zeros((N, 32), dtype)  # nn.bp:77
+    dJ_dmemory_i_matmul = np.empty((T, N, 128), dtype)  # nn.bp:77
+    for t in reversed(range(T)):  # nn.bp:77
+        dJ_dmemory_h_2 = dJ_dmemory_h + dJ_dmemory_hs[t]  # nn.bp:80
         memory_h_tanh = memory_h_tanh_steps[t]
         memory_h_sigmoid = memory_h_sigmoid_steps[t]
         dJ_dmemory_o = (
             dJ_dmemory_h_2
             * memory_h_tanh
             * (memory_h_sigmoid * (1.0 - memory_h_sigmoid))
-        )  # nn.bp:77
+        )  # nn.bp:80
         dmemory_c_mul = (
             dJ_dmemory_h_2 * memory_h_sigmoid * (1.0 - memory_h_tanh**2)
-        )  # nn.bp:77
-        dJ_dmemory_c_2 = dJ_dmemory_c + dmemory_c_mul  # nn.bp:77
+        )  # nn.bp:80
+        dJ_dmemory_c_2 = dJ_dmemory_c + dmemory_c_mul  # nn.bp:80
         memory_c_tanh = memory_c_tanh_steps[t]
         memory_c_sigmoid_2 = memory_c_sigmoid_steps_2[t]
         dJ_dmemory_g = (
             dJ_dmemory_c_2 * memory_c_sigmoid_2 * (1.0 - memory_c_tanh**2)
-        )  # nn.bp:76
+        )  # nn.bp:79
         dJ_dmemory_i = (
             dJ_dmemory_c_2
             * memory_c_tanh
             * (memory_c_sigmoid_2 * (1.0 - memory_c_sigmoid_2))
-        )  # nn.bp:76
+        )  # nn.bp:79
         memory_c_sigmoid = memory_c_sigmoid_steps[t]
-        dJ_dmemory_c = dJ_dmemory_c_2 * memory_c_sigmoid  # nn.bp:76
+        dJ_dmemory_c = dJ_dmemory_c_2 * memory_c_sigmoid  # nn.bp:79
         dJ_dmemory_f = (
             dJ_dmemory_c_2
             * memory_c_steps[t]
             * (memory_c_sigmoid * (1.0 - memory_c_sigmoid))
-        )  # nn.bp:76
+        )  # nn.bp:79
         concat = np.concatenate(
             (dJ_dmemory_i, dJ_dmemory_f, dJ_dmemory_o, dJ_dmemory_g), axis=1
-        )  # nn.bp:75
+        )  # nn.bp:78
         dJ_dmemory_i_matmul[t] = concat
-        dJ_dmemory_h = concat @ memory_Wh.T  # nn.bp:75
-    reshape = dJ_dmemory_i_matmul.reshape(N * T, 128)  # nn.bp:75
-    dJ_dmemory_Wh = memory_h_steps.reshape(N * T, 32).T @ reshape  # nn.bp:75
-    dJ_dmemory_b = _sum(dJ_dmemory_i_matmul, axis=(0, 1))  # nn.bp:75
-    dJ_dmemory_Wx = x.reshape(N * T, 2).T @ reshape  # nn.bp:75
+        dJ_dmemory_h = concat @ memory_Wh.T  # nn.bp:78
+    dJ_dmemory_Wh = _rows_product(memory_h_steps, dJ_dmemory_i_matmul)  # nn.bp:78
+    dJ_dmemory_b = _sum(dJ_dmemory_i_matmul, axis=(0, 1))  # nn.bp:78
+    dJ_dmemory_Wx = _rows_product(x, dJ_dmemory_i_matmul)  # nn.bp:78
     return J, dJ_dmemory_Wx, dJ_dmemory_Wh, dJ_dmemory_b, dJ_dhead_W, dJ_dhead_b
 
 
@@ -350,6 +351,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
+def _rows_product(a, b):
+    """a.T @ b, all axes but the last taken as rows."""
+    rows = math.prod(a.shape[:-1])
+    return a.reshape(rows, a.shape[-1]).T @ b.reshape(rows, b.shape[-1])
+
+
 def _sum(x, axis=None, keepdims=False):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
@@ -378,4 +385,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# 497d3c76103528a55cc8838113518ad259ea7617da0a20573171d313e04a845b
+# da8281b6927365771564f243ac485d3d76a543e5a8bc0e3949f1aabac4390a76

@@ -135,13 +135,11 @@ def _forward(
     conv1_W, conv1_b, conv2_W, conv2_b, hidden_W, hidden_b, head_W, head_b, image, N
 ):
     # forward, left to right
-    conv1_kernel_add = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
-    map1_maximum = np.maximum(conv1_kernel_add, 0.0)  # lenet.bp:9
-    map1_windows = _windows(map1_maximum, (2, 2), (2, 2))  # lenet.bp:9
+    conv1 = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
+    map1_windows = _windows(np.maximum(conv1, 0.0), (2, 2), (2, 2))  # lenet.bp:9
     map1 = map1_windows.max(axis=0)  # lenet.bp:9
-    conv2_kernel_add = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
-    map2_maximum = np.maximum(conv2_kernel_add, 0.0)  # lenet.bp:10
-    map2_windows = _windows(map2_maximum, (2, 2), (2, 2))  # lenet.bp:10
+    conv2 = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
+    map2_windows = _windows(np.maximum(conv2, 0.0), (2, 2), (2, 2))  # lenet.bp:10
     map2 = map2_windows.max(axis=0)  # lenet.bp:10
     h = np.maximum(map2.reshape(N, 128) @ hidden_W + hidden_b, 0.0)  # lenet.bp:11
     logits = h @ head_W + head_b  # lenet.bp:12
@@ -165,17 +163,14 @@ def _cost(
 ):
     dtype = conv1_W.dtype
     # forward, left to right
-    conv1_kernel_add = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
-    map1_maximum = np.maximum(conv1_kernel_add, 0.0)  # lenet.bp:9
-    map1_windows = _windows(map1_maximum, (2, 2), (2, 2))  # lenet.bp:9
+    conv1 = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
+    map1_windows = _windows(np.maximum(conv1, 0.0), (2, 2), (2, 2))  # lenet.bp:9
     map1 = map1_windows.max(axis=0)  # lenet.bp:9
-    conv2_kernel_add = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
-    map2_maximum = np.maximum(conv2_kernel_add, 0.0)  # lenet.bp:10
-    map2_windows = _windows(map2_maximum, (2, 2), (2, 2))  # lenet.bp:10
+    conv2 = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
+    map2_windows = _windows(np.maximum(conv2, 0.0), (2, 2), (2, 2))  # lenet.bp:10
     map2 = map2_windows.max(axis=0)  # lenet.bp:10
-    hidden_add = map2.reshape(N, 128) @ hidden_W + hidden_b  # nn.bp:10
-    h_mask = _mask(seed, 1, (N, 64), 0.25, dtype)  # lenet.bp:11
-    h = np.maximum(hidden_add, 0.0) * h_mask  # lenet.bp:11
+    hidden = map2.reshape(N, 128) @ hidden_W + hidden_b  # nn.bp:10
+    h = np.maximum(hidden, 0.0) * _mask(seed, 1, (N, 64), 0.25, dtype)  # lenet.bp:11
     logits = h @ head_W + head_b  # lenet.bp:12
     J = _mean(_cross_entropy(logits, label))  # lenet.bp:14
     return J
@@ -197,18 +192,16 @@ def _value_and_grad(
 ):
     dtype = conv1_W.dtype
     # forward, left to right
-    conv1_kernel_add = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
-    map1_maximum = np.maximum(conv1_kernel_add, 0.0)  # lenet.bp:9
-    map1_windows = _windows(map1_maximum, (2, 2), (2, 2))  # lenet.bp:9
+    conv1 = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
+    map1_windows = _windows(np.maximum(conv1, 0.0), (2, 2), (2, 2))  # lenet.bp:9
     map1 = map1_windows.max(axis=0)  # lenet.bp:9
-    conv2_kernel_add = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
-    map2_maximum = np.maximum(conv2_kernel_add, 0.0)  # lenet.bp:10
-    map2_windows = _windows(map2_maximum, (2, 2), (2, 2))  # lenet.bp:10
+    conv2 = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
+    map2_windows = _windows(np.maximum(conv2, 0.0), (2, 2), (2, 2))  # lenet.bp:10
     map2 = map2_windows.max(axis=0)  # lenet.bp:10
     h_reshape = map2.reshape(N, 128)  # lenet.bp:11
-    hidden_add = h_reshape @ hidden_W + hidden_b  # nn.bp:10
+    hidden = h_reshape @ hidden_W + hidden_b  # nn.bp:10
     h_mask = _mask(seed, 1, (N, 64), 0.25, dtype)  # lenet.bp:11
-    h = np.maximum(hidden_add, 0.0) * h_mask  # lenet.bp:11
+    h = np.maximum(hidden, 0.0) * h_mask  # lenet.bp:11
     logits = h @ head_W + head_b  # lenet.bp:12
     J = _mean(_cross_entropy(logits, label))  # lenet.bp:14
     # backward, right to left
@@ -219,10 +212,10 @@ def _value_and_grad(
     dJ_dhead_b = _sum(dJ_dlogits, axis=0)  # nn.bp:10
     dJ_dh = dJ_dlogits @ head_W.T  # nn.bp:10
     dJ_dhead_W = h.T @ dJ_dlogits  # nn.bp:10
-    dJ_dhidden_add = np.where(hidden_add > 0.0, dJ_dh * h_mask, 0.0)  # lenet.bp:11
-    dJ_dhidden_b = _sum(dJ_dhidden_add, axis=0)  # nn.bp:10
-    dJ_dhidden_W = h_reshape.T @ dJ_dhidden_add  # nn.bp:10
-    dJ_dmap2 = (dJ_dhidden_add @ hidden_W.T).reshape(N, 2, 2, 32)  # lenet.bp:11
+    dJ_dhidden = np.where(hidden > 0.0, dJ_dh * h_mask, 0.0)  # lenet.bp:11
+    dJ_dhidden_b = _sum(dJ_dhidden, axis=0)  # nn.bp:10
+    dJ_dhidden_W = h_reshape.T @ dJ_dhidden  # nn.bp:10
+    dJ_dmap2 = (dJ_dhidden @ hidden_W.T).reshape(N, 2, 2, 32)  # lenet.bp:11
     dmap2_windows_eq = map2_windows == map2  # lenet.bp:10
     dmap2_windows_count = np.count_nonzero(
         dmap2_windows_eq, axis=0, keepdims=True
@@ -233,17 +226,10 @@ def _value_and_grad(
     dJ_dmap2_maximum = _unwindows(
         dJ_dmap2_windows, (N, 4, 4, 32), (2, 2), (2, 2)
     )  # lenet.bp:10
-    dconv2_kernel_add_gt = conv2_kernel_add > 0.0  # lenet.bp:10
-    dJ_dconv2_kernel_add = np.where(
-        dconv2_kernel_add_gt, dJ_dmap2_maximum, 0.0
-    )  # lenet.bp:10
-    dJ_dconv2_b = _sum(dJ_dconv2_kernel_add, axis=(0, 1, 2))  # nn.bp:19
-    dJ_dmap1 = _conv_transpose2d(
-        dJ_dconv2_kernel_add, conv2_W, (4, 4), pad=(1, 1)
-    )  # nn.bp:19
-    dJ_dconv2_W = _conv2d_kernel(
-        map1, dJ_dconv2_kernel_add, (3, 3), pad=(1, 1)
-    )  # nn.bp:19
+    dJ_dconv2 = np.where(conv2 > 0.0, dJ_dmap2_maximum, 0.0)  # lenet.bp:10
+    dJ_dconv2_b = _sum(dJ_dconv2, axis=(0, 1, 2))  # nn.bp:19
+    dJ_dmap1 = _conv_transpose2d(dJ_dconv2, conv2_W, (4, 4), pad=(1, 1))  # nn.bp:19
+    dJ_dconv2_W = _conv2d_kernel(map1, dJ_dconv2, (3, 3), pad=(1, 1))  # nn.bp:19
     dmap1_windows_eq = map1_windows == map1  # lenet.bp:9
     dmap1_windows_count = np.count_nonzero(
         dmap1_windows_eq, axis=0, keepdims=True
@@ -254,14 +240,9 @@ def _value_and_grad(
     dJ_dmap1_maximum = _unwindows(
         dJ_dmap1_windows, (N, 8, 8, 16), (2, 2), (2, 2)
     )  # lenet.bp:9
-    dconv1_kernel_add_gt = conv1_kernel_add > 0.0  # lenet.bp:9
-    dJ_dconv1_kernel_add = np.where(
-        dconv1_kernel_add_gt, dJ_dmap1_maximum, 0.0
-    )  # lenet.bp:9
-    dJ_dconv1_b = _sum(dJ_dconv1_kernel_add, axis=(0, 1, 2))  # nn.bp:19
-    dJ_dconv1_W = _conv2d_kernel(
-        image, dJ_dconv1_kernel_add, (3, 3), pad=(1, 1)
-    )  # nn.bp:19
+    dJ_dconv1 = np.where(conv1 > 0.0, dJ_dmap1_maximum, 0.0)  # lenet.bp:9
+    dJ_dconv1_b = _sum(dJ_dconv1, axis=(0, 1, 2))  # nn.bp:19
+    dJ_dconv1_W = _conv2d_kernel(image, dJ_dconv1, (3, 3), pad=(1, 1))  # nn.bp:19
     return (
         J,
         dJ_dconv1_W,
@@ -511,4 +492,4 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 # sha256 of the text above:
-# 94b903e6eddddd77531fced20a443e012375cef114c82b911187300ef59e6f6f
+# 8c72fe3e70a3de5494cb6e9a410e31b53b088531261c7e03c12f84ff095ed543

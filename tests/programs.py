@@ -2,7 +2,8 @@
 
 Expressions are made for a shape that is wanted: a leaf of it, an elementwise function of such, a
 reduction of something larger, a product of matrices, a slice. Functions are tempered (`exp(-x^2)`,
-not `exp(x)`), so that numbers stay of order 1 and central differences mean something.
+not `exp(x)`), so that numbers stay of order 1 and central differences mean something. Statements are
+assignments, `for`, `scan`, functions and layers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 
 Shape = tuple[str, ...]
 FREE = ("N", "M")
-FIXED = {"H": 3, "2": 2, "4": 4}
+FIXED = {"H": 3, "2": 2, "4": 4, "3": 3}
+KERNEL: Shape = ("3", "H", "H")
 SHAPES: list[Shape] = [
     (),
     ("H",),
@@ -63,6 +65,26 @@ GUARDS = [
     ("({0}) < ({1})", "{0}", "{1}"),
     ("not (({0}) > 0.4)", "{0}", "({1})^2"),
 ]
+#: for the shape of rows, of images, of any matrix; each keeps it
+ROWS = [
+    "layer_norm({}, {s}, {h}, eps=0.5)", "rms_norm({}, {h}, eps=0.5)",
+    "batch_norm({}, {h}, {s}, {h}, 1 + ({h})^2)", "group_norm({}, {h}, {s}, 3, eps=0.5)",
+    "attention({}, {mh}, {mh})", "attention({}, {nh}, {nh}, causal=true)", "({}) @ ({A})",
+    "solve({A}, ({}).T).T", "({})[index]", "({hn}).T[index, :]", "pad({}, ((1, 0), (0, 0)))[:N]",
+    'einsum("nh,hk,m->nk", {}, {A} / 5, {m})', "roll({}, 1, axis=0)", "({}) * one_hot(index, H)",
+]  # fmt: skip
+IMAGES = [
+    "tanh(conv1d({}, {k}, pad=1))", "mean(tanh(conv2d(({})[..., new], {k}[:, :, new, :], pad=1)), axis=-1)",
+    "avg_pool2d(({})[..., new], 3, stride=1, pad=1)[..., 0]", "layer_norm({}, {h}, 0, eps=0.5)",
+    "max_pool2d(({})[..., new], 3, stride=1, pad=1)[..., 0]",
+    "tanh(conv_transpose2d(({})[..., new], {k}[:, :, new, :], pad=1)[..., 0])"
+]  # fmt: skip
+VECTORS = ["solve({A}, {})", "inv({A}) @ ({})", "diag(outer({}, {h}))", "({}) @ diag({h})",
+           "sum({nh} * ({}), axis=0) / N", "rms_norm({}, 1, eps=0.5)",
+           "trace(tril({A})) * ({})", "where({} > 0, {h}, 0.5)"]  # fmt: skip
+NUMBERS = ["det({A}) / 50 + {}", "logdet({A}) * ({})", "trace(inv({A})) + {}", "dot({h}, {h}) * ({})",
+           "cosine_similarity(1 + ({h})^2, {h} + 2) * ({})", "sum(softmax({h}) * ({}))",
+           "kl_div(softmax({h}), softmax({h} * ({})))", "mean(nll(log_softmax({nh}), index)) + {}"]  # fmt: skip
 
 
 @dataclass
@@ -87,6 +109,9 @@ class Maker:
     functions: list[str] = field(default_factory=list)
     appliers: list[str] = field(default_factory=list)
     pairs: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
+    #: names that a gradient may be by
+    slopes: dict[Shape, list[str]] = field(default_factory=dict)
     kinks: bool = False
     kinked: bool = False
     count: int = 0
@@ -129,6 +154,9 @@ class Maker:
             return self.leaf(shape)
         makers = [self.unary, self.unary, self.binary, self.binary, self.reduction, self.guard]
         makers += [self.call] if self.functions else []
+        makers += [self.layer] if self.layers and shape else []
+        makers += [self.slope] if self.slopes.get(shape) and self.chance(0.3) else []
+        makers += [self.larger] if shape in LARGER else []
         makers += [self.along, self.index, self.moved] if shape else [self.contract]
         makers += [self.product, self.product] if len(shape) in (1, 2) else []
         makers += [self.joined] if shape and shape[-1] in FIXED else []
@@ -266,6 +294,39 @@ class Maker:
             return f"{self.one(self.appliers)}({function}, {inner})"
         return f"{self.one(self.functions)}({inner})"
 
+    def layer(self, shape: Shape, depth: int) -> str:
+        """A call of a layer, which owns parameters."""
+        return f"({self.one(self.layers)}({self.expr(shape, depth)}) as {self.fresh('q')})"
+
+    def slope(self, shape: Shape, depth: int) -> str:
+        """The gradient of something by a name, sometimes of such a gradient again."""
+        name = self.one(self.slopes[shape])
+        inner = self.expr(shape, depth - 1)
+        target = f"sum({self.one(['sin', 'tanh', 'atan'])}({name} * ({inner})))"
+        if self.chance(0.3):
+            target = f"sum(sin(grad({target}, {name})))"
+        self.kinked |= self.kinks
+        return f"tanh(grad({target}, {name}))"
+
+    def larger(self, shape: Shape, depth: int) -> str:
+        """An operator of networks or of linear algebra."""
+        form = str(self.one(LARGER[shape]))
+        self.kinked |= form[:3] in ("max", "whe", "spl")
+        parts = {"s": (), "h": ("H",), "nh": ("N", "H"), "mh": ("M", "H"), "m": ("M",),
+                 "hn": ("H", "N")}  # fmt: skip
+        while "{" in form:
+            before, _, rest = form.partition("{")
+            key, _, after = rest.partition("}")
+            if key == "A":
+                u, v = self.expr(("H",), depth - 1), self.leaf(("H",))
+                made = f"(4 * eye(H) + tanh(outer({u}, {v})))"
+            elif key == "k":
+                made = str(self.one(self.names.get(KERNEL, ["ones(3, H, H)"])))
+            else:
+                made = self.expr(parts[key], depth - 1) if key else self.expr(shape, depth)
+            form = f"{before}{made}{after}"
+        return f"({form})"
+
     # Statements
 
     def declare(self) -> None:
@@ -275,6 +336,9 @@ class Maker:
         self.add("y", ("M",))
         self.add("u", ("N", "M"))
         self.declared += ["x", "y", "u"]
+        if self.chance(0.4):
+            self.lines.append("param kernel: [3, H, H]")
+            self.add("kernel", KERNEL)
         shapes = [(), ("H",)] + [self.one(SHAPES) for _ in range(self.random.randrange(2, 5))]
         for shape in shapes:
             name = self.add(self.fresh("w"), shape)
@@ -282,6 +346,7 @@ class Maker:
             self.lines.append(
                 f"param {name}: [{', '.join(shape)}]" if shape else f"param {name} = 0.4"
             )
+        self.slopes = {k: list(v) for k, v in self.names.items() if k != KERNEL}
 
     def define(self) -> None:
         """Functions: of one value, of two with a default, of a function."""
@@ -305,6 +370,84 @@ class Maker:
             self.lines.append(f"def {applier}(f, v) = f(v) + 0.3 * f(v * 0.5)")
             self.appliers.append(applier)
         self.kinked |= inner.kinked
+
+    def own(self) -> None:
+        """A layer with parameters; sometimes it calls another twice."""
+        name = self.fresh("Layer")
+        inner = Maker(self.random, kinks=self.kinks, functions=self.functions)
+        inner.names = {(): ["v", "g", "b"]}
+        if self.layers and self.chance(0.6):
+            other = self.one(self.layers)
+            self.lines += [f"layer {name}(v) {{", f"    t = {other}(v)", "    param b",
+                           f"    return tanh(t + ({other}(t * 0.5) as up[2]) * b)", "}"]  # fmt: skip
+        else:
+            self.lines += [f"layer {name}(v) {{", "    param g: [size(v, -1)] ~ ones, b = 0.3",
+                           f"    return tanh(v * g + b) + {inner.elementwise(2)}", "}"]  # fmt: skip
+        self.kinked |= inner.kinked
+        self.layers.append(name)
+
+    def scan(self) -> None:
+        """A loop that stays one: carries, what is emitted, entries, sometimes a loop in it."""
+        steps = self.one(["N", "M", "H"])
+        t, low = self.fresh("t"), self.one([0, 0, 1])
+        carries = {
+            self.fresh("c"): self.one([(), ("H",), ("2",), ("N",)])
+            for _ in range(self.random.randrange(1, 3))
+        }
+        begins = ", ".join(f"{name} = {self.start(shape)}" for name, shape in carries.items())
+        last = f"{steps}-1" if low == 0 else steps
+        body = Maker(self.random, kinks=self.kinks, functions=self.functions, pairs=self.pairs)
+        body.names = {k: list(v) for k, v in self.names.items()}
+        body.count = 100 * (self.count + 1)
+        place = t if low == 0 else f"{t}-1"
+        for shape, names in self.names.items():
+            for i in [i for i, s in enumerate(shape) if s == steps][:1]:
+                reverse = f"{steps}-1-{t}" if low == 0 else f"{steps}-{t}"
+                index = ", ".join([":"] * i + [self.one([place, place, reverse])])
+                rest = (*shape[:i], *shape[i + 1 :])
+                for name in names[:2]:
+                    body.names.setdefault(rest, []).append(f"{name}[{index}]")
+        body.add(f"({t} / 4)", ())
+        for name, shape in carries.items():
+            body.names.setdefault(shape, []).extend([name] * 3)
+            body.slopes.setdefault(shape, []).append(name)
+        self.lines.append(f"scan {t} in {low}..{last} carry ({begins}) {{")
+        if self.chance(0.3):
+            inner, k = body.fresh("g"), body.fresh("t")
+            other, shape = self.one(["N", "M"]), self.one(list(carries.values()))
+            self.lines += [f"    scan {k} in 0..{other}-1 carry ({inner} = {body.start(shape)}) {{"]
+            core = Maker(
+                self.random,
+                functions=self.functions,
+                names={k: list(v) for k, v in body.names.items()},
+            )
+            core.names.setdefault(shape, []).extend([inner] * 3)
+            core.add(f"y[{k}]" if other == "M" else f"x[{k}, 0]", ())
+            stack = body.fresh("e")
+            self.lines += [f"        {inner} = tanh({inner} + {core.expr(shape, 1)})",
+                           f"        emit {stack} = {inner}", "    }"]  # fmt: skip
+            body.add(inner, shape)
+            body.add(stack, (other, *shape))
+        for name, shape in carries.items():
+            if self.chance(0.5):
+                made = body.fresh("z")
+                self.lines.append(f"    {made} = {body.expr(shape, 2)}")
+                body.add(made, shape)
+            self.lines.append(f"    {name} = tanh({name} * 0.5 + {body.expr(shape, 2)})")
+        stacks = {}
+        for _ in range(self.random.randrange(3)):
+            stack, shape = self.fresh("e"), self.one([*carries.values(), ("H",)])
+            self.lines.append(f"    emit {stack} = {body.expr(shape, 1)}")
+            stacks[stack] = (steps, *shape)
+        self.lines.append("}")
+        self.kinked |= body.kinked
+        for name, shape in (carries | stacks).items():
+            self.add(name, shape)
+
+    def start(self, shape: Shape) -> str:
+        """What a carry may start with."""
+        plain = f"zeros({', '.join(shape)})" if shape else "0"
+        return plain if self.chance(0.4) else self.expr(shape, 1)
 
     def elementwise(self, depth: int) -> str:
         """A body that keeps the shape of its arguments, whatever it is."""
@@ -350,8 +493,10 @@ class Maker:
         self.declare()
         for _ in range(self.random.randrange(3)):
             self.define()
+        for _ in range(self.random.choice([0, 0, 1, 2])):
+            self.own()
         for _ in range(self.random.randrange(1, 4)):
-            self.loop() if self.chance(0.25) else self.assign()
+            self.one([self.loop, self.scan, self.assign, self.assign])()
         if self.chance(0.4):
             self.define()
         self.assign()
@@ -372,6 +517,10 @@ class Maker:
         return str(found[0]) if found else "ones(H, 4)"
 
 
+LARGER: dict[Shape, list[str]] = {("N", "H"): ROWS, ("2", "N", "H"): IMAGES, ("H",): VECTORS,
+                                  (): NUMBERS}  # fmt: skip
+
+
 def draw(module: Any, sizes: dict[str, int], seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Params and inputs of a module: reals of order 1, indices 0 and 1."""
     rng = np.random.default_rng(seed)
@@ -379,7 +528,7 @@ def draw(module: Any, sizes: dict[str, int], seed: int) -> tuple[dict[str, Any],
     def value(text: str) -> Any:
         kind, _, shape = text.partition(" ")
         items = [s.strip() for s in shape.strip("[]").split(",") if s]
-        dims = tuple(sizes.get(s, FIXED.get(s, 0)) or int(s) for s in items)
+        dims = tuple(sizes.get(s) or FIXED.get(s) or int(s) for s in items)
         if kind == "int":
             return rng.integers(0, 2, dims)
         if kind == "bool":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import multivariate_normal
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 
@@ -26,7 +27,12 @@ LEVELS = (0, 1, 2)
 
 sys.path.insert(0, str(EXAMPLES))
 import fit_curve
+import solve_pinn
+import train_adding
 import train_digits
+import train_lenet
+import train_transformer
+import train_vae
 
 Rng = np.random.Generator
 Arrays = dict[str, Any]
@@ -43,13 +49,23 @@ INPUTS: dict[str, Callable[[Rng], Arrays]] = {
     "linear_regression": lambda rng: {**rows(rng, 3), "y": rng.standard_normal(7)},
     "logistic_regression": lambda rng: {**rows(rng, 3), "y": np.array([0.0, 1, 1, 0, 1, 0, 0])},
     "curve_fit": lambda rng: {"t": np.linspace(0, 3, 20), "y": rng.standard_normal(20)},
+    "lenet": lambda rng: {"image": rng.random((3, 8, 8, 1)), "label": rng.integers(0, 10, 3)},
+    "adding": lambda rng: {"x": rng.random((6, 3, 2)), "y": rng.random(3)},
+    "transformer": lambda rng: dict(zip(("token", "next_"), rng.integers(0, 28, (2, 2, 7)))),
+    "pinn": lambda rng: {"x": rng.random(9), "t": rng.random(9)},
+    "vae": lambda rng: {"x": rng.random((3, 64)), "noise": rng.standard_normal((3, 2))},
+    "mixture": lambda rng: rows(rng, 2, 20),
 }
-DIMS = {"linear_regression": {"D": 3}, "logistic_regression": {"D": 3}}
+DIMS = {"linear_regression": {"D": 3}, "logistic_regression": {"D": 3}, "mixture": {"D": 2}}
 
 
 @cache
 def load(name: str, level: int) -> ModuleType:
     return bpc.load(EXAMPLES / f"{name}.bp", level=level)
+
+
+def trainable(name: str, **settings: int) -> ModuleType:
+    return bpc.load(EXAMPLES / f"{name}.bp", emit=("adam",), settings=settings)
 
 
 def given(name: str, model: ModuleType, rng: Rng) -> tuple[Arrays, Arrays]:
@@ -152,6 +168,17 @@ def test_script_runs_on_the_committed_module(script: str, model: str, tmp_path: 
     assert run.stderr == ""
 
 
+@pytest.mark.parametrize("script", ["solve_pinn", "fit_mixture"])
+def test_script_reaches_its_goal(script: str, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / f"{script}.py"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout
+    assert run.stderr == ""
+
+
 def test_linear_regression_finds_least_squares() -> None:
     rng = np.random.default_rng(4)
     model = load("linear_regression", 1)
@@ -195,3 +222,104 @@ def test_deep_net_learns_at_any_depth() -> None:
             for name in params:
                 params[name] -= 0.2 * grads[name]
         assert np.mean(model.forward(params, x).argmax(axis=1) == label) > 0.95
+
+
+def test_lenet_learns_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_lenet.train(trainable("lenet"), epochs=5) > 0.93
+    assert "held-out accuracy" in capsys.readouterr().out
+
+
+def test_lenet_is_equal_to_convolution_by_hand() -> None:
+    rng = np.random.default_rng(6)
+    model = load("lenet", 1)
+    params, inputs = given("lenet", model, rng)
+    x = inputs["image"]
+    for layer in (1, 2):
+        W, size = params[f"conv{layer}.W"], x.shape[1]
+        wide = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        places = [(i, j, wide[:, i : i + size, j : j + size]) for i, j in np.ndindex(3, 3)]
+        x = np.maximum(sum(part @ W[i, j] for i, j, part in places) + params[f"conv{layer}.b"], 0)
+        x = np.max([x[:, i::2, j::2] for i, j in np.ndindex(2, 2)], axis=0)
+    h = np.maximum(x.reshape(len(x), -1) @ params["hidden.W"] + params["hidden.b"], 0)
+    scores = np.exp(h @ params["head.W"] + params["head.b"])
+    wanted = scores / scores.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.forward(params, inputs["image"]), wanted, rtol=1e-10)
+
+
+def test_lstm_learns_to_add() -> None:
+    model = trainable("adding")
+    guess = np.var(train_adding.sequences(np.random.default_rng(7), 10, 5000)[1])
+    assert guess == pytest.approx(1 / 6, rel=0.1)
+    assert train_adding.train(model, length=10, steps=200, rate=2e-2) < guess / 10
+
+
+def test_transformer_learns_and_sees_the_past_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    model = trainable("transformer", D=32)
+    params, cost = train_transformer.train(model, steps=100)
+    frequency = np.bincount(train_transformer.Writer(8).rows(300, 64).ravel(), minlength=28)
+    frequency = frequency[frequency > 0] / frequency.sum()
+    by_frequency = -np.sum(frequency * np.log2(frequency))
+    assert train_transformer.information(20_000) < cost < 0.75 * by_frequency
+    assert capsys.readouterr().out.count("bits for each character") == 5
+    assert set(train_transformer.write(model, params, 80)) <= set(train_transformer.LETTERS)
+
+    text = train_transformer.Writer(8).rows(2, 20)
+    other = text.copy()
+    other[:, 12:] = (other[:, 12:] + 1) % 28
+    one, two = (model.forward(params, t) for t in (text, other))
+    np.testing.assert_allclose(one[:, :12], two[:, :12], atol=1e-5)
+    assert np.abs(one[:, 12:] - two[:, 12:]).max(axis=(0, 2)).min() > 1e-3
+
+
+def test_grammar_has_the_information_that_it_says() -> None:
+    """A sentence has one derivation, and as many bits as the choices of that have."""
+    writer = train_transformer.Writer(9)
+    sentences = {}
+    for _ in range(3000):
+        before = writer.bits
+        text = writer.sentence()
+        assert sentences.setdefault(text, writer.bits - before) == writer.bits - before
+    shortest = min(sentences, key=len)
+    assert shortest.startswith("a ")
+    # ending, article, adjective or not, noun, clause or not, kind of verb, verb
+    assert sentences[shortest] == 1 + 1 + 1 + 3 + 1 + 1 + 3
+
+
+def test_pinn_has_the_derivatives_of_its_output() -> None:
+    model = load("pinn", 1)
+    params, inputs = given("pinn", model, np.random.default_rng(10))
+    x, t, h = inputs["x"], inputs["t"], 1e-4
+
+    def u(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+        return model.forward(params, x, t)["u"]
+
+    u_t = (u(x, t + h) - u(x, t - h)) / (2 * h)
+    u_xx = (u(x + h, t) - 2 * u(x, t) + u(x - h, t)) / h**2
+    residual = model.forward(params, x, t)["residual"]
+    np.testing.assert_allclose(residual, u_t - solve_pinn.NU * u_xx, atol=1e-5)
+    assert np.abs(residual).min() > 1e-3
+
+
+def test_vae_learns_and_draws() -> None:
+    model = trainable("vae")
+    (pixels, _), (held_out, _) = train_vae.split()
+    params = train_vae.train(model, epochs=12)
+    mean = pixels.mean(axis=0).clip(1e-3, 1 - 1e-3)
+    same = -np.mean(np.sum(np.log(mean) * held_out + np.log(1 - mean) * (1 - held_out), axis=1))
+    assert train_vae.held_out_cost(model, params, held_out) < same - 1
+    assert train_vae.among_own(model, params) > 0.5
+    lines = list(train_vae.draw(model, params))
+    assert len(lines) == 8 and set("".join(lines)) == set(train_vae.SHADES)
+
+
+def test_mixture_has_the_likelihood_of_its_gaussians() -> None:
+    model = load("mixture", 1)
+    params, inputs = given("mixture", model, np.random.default_rng(11))
+    weights = np.exp(params["weight"]) / np.exp(params["weight"]).sum()
+    density = 0
+    for weight, centre, root in zip(weights, params["centre"], params["root"]):
+        lower = np.tril(root, -1) + np.diag(np.exp(np.diag(root)))
+        gaussian = multivariate_normal(centre, np.linalg.inv(lower @ lower.T))
+        density = density + weight * gaussian.pdf(inputs["x"])
+    assert model.cost(params, **inputs) == pytest.approx(-np.mean(np.log(density)), rel=1e-10)
+    np.testing.assert_allclose(model.forward(params, **inputs).sum(axis=1), 1)

@@ -23,7 +23,7 @@ from test_ops import own, views
 
 LEVELS = (0, 1, 2)
 Arrays = dict[str, Any]
-SIZES = {"T": 5, "N": 3, "S": 2}
+SIZES = {"T": 5, "N": 3, "S": 2, "D": 2, "H": 3}
 
 
 def sigmoid(x: Any) -> Any:
@@ -135,7 +135,7 @@ def many_emits(X: Any, w: Any) -> Arrays:
         for k in (1, 2):
             squares[k - 1].append(np.sin(k * h + x))
         h = h + x
-    return {"s1": np.array(squares[0]), "s2": np.array(squares[1])}
+    return {"a": np.array(squares[0]), "b": np.array(squares[1])}
 
 
 def two_layers(X: Any, w: list[Any]) -> Arrays:
@@ -143,6 +143,32 @@ def two_layers(X: Any, w: list[Any]) -> Arrays:
     for l in range(2):
         rows = steps(np.zeros(3), len(X), lambda t, h, l=l, r=rows: np.tanh(r[t] * w[l] + h))["hs"]
     return {"h2": rows}
+
+
+def in_order(a: float, b: float) -> Arrays:
+    for _ in range(3):
+        a = a * b
+        b = b + a
+    return {"p": a, "q": b}
+
+
+def guarded(X: Any, w: Any) -> Arrays:
+    h, s = w, 0.0
+    for t, x in enumerate(X):
+        h = h + np.log(x * w**2) if x > 0 else h
+        s += h / t if t else 0
+    return {"h": h, "s": s}
+
+
+def summed(X: Any, w: Any) -> Arrays:
+    found = steps(w, len(X), lambda t, h: np.tanh(h + X[t]))
+    return {"a": found["h"], "b": found["hs"].sum()}
+
+
+def one_after_another(X: Any, w: Any) -> Arrays:
+    hs = steps(w, len(X), lambda t, h: np.tanh(h + X[t]))["hs"]
+    gs = steps(0.0, len(X), lambda t, g: np.sin(g + w * hs[::-1][t]))["hs"]
+    return {"hs": hs, "gs": gs}
 
 
 LOOPS: dict[str, Loop] = {
@@ -169,8 +195,7 @@ output h, hs""",
     "in order": Loop(
         "param a, b\nscan t in 0..2 carry (p = a, q = b) { p = p * q; q = q + p }\n"
         "cost J = p + q^2\noutput p, q",
-        lambda a, b: dict(zip("pq", (a * b * (b + a * b) * (b + a * b + a * b * (b + a * b)),
-            (lambda p1, q1: (lambda p2, q2: q2 + p2 * q2)(p1 * q1, q1 + p1 * q1))(a * b, b + a * b)))),
+        in_order,
     ),
     "a carry that is not assigned": Loop(
         "dim T\ninput X: [T]\nparam k, a\nscan t in 0..T-1 carry (c = k, h = a) { h = h * c + X[t] }\n"
@@ -201,7 +226,7 @@ scan t in 0..T-1 carry (h = w) {
     h = h + X[t]
 }
 cost J = sum(s[1] * s[2])
-output s1 = s[1] * 1, s2 = s[2] * 1""",
+output a = s[1] * 1, b = s[2] * 1""",
         many_emits,
     ),
     "what was before": Loop(
@@ -255,7 +280,7 @@ output s1 = s[1] * 1, s2 = s[2] * 1""",
         counted,
     ),
     "a bool as a carry": Loop(
-        "dim T\ninput x: [T]\nparam w\nscan t in 0..T-1 carry (flag = 1 > 2, value = 0) {\n"
+        "dim T\ninput x: [T]\nparam w\nscan t in 0..T-1 carry (flag = false, value = 0) {\n"
         "    flag = flag or x[t] > 0.5; value = value + w * x[t] * flag; emit flags = flag\n}\n"
         "cost J = value\noutput value, flag, flags",
         seen,
@@ -265,18 +290,11 @@ output s1 = s[1] * 1, s2 = s[2] * 1""",
         "cost J = sum(h)\noutput h",
         lambda W, w: {"h": steps(w, len(W), lambda t, h: np.tanh(h @ W[t]))["h"]},
     ),
-    "parameters inside": Loop(
-        "dim T\ninput X: [T]\nscan t in 0..T-1 carry (h = 1) { param w, b = 2; h = tanh(w * h + b * X[t]) }\n"
-        "cost J = h * w\noutput h",
-        lambda X, w, b: {"h": steps(1.0, len(X), lambda t, h: np.tanh(w * h + b * X[t]))["h"]},
-    ),
     "a guard": Loop(
         "dim T\ninput X: [T]\nparam w\nscan t in 0..T-1 carry (h = w, s = 0) {\n"
         "    h = where(X[t] > 0, h + log(X[t] * w^2), h); s = s + where(t > 0, h / t, 0)\n}\n"
         "cost J = h + s\noutput h, s",
-        lambda X, w: (lambda hs: {"h": hs[-1] if len(hs) else np.asarray(w), "s": sum(
-            h / t for t, h in enumerate(hs) if t)})(steps(w, len(X), lambda t, h:
-            h + np.log(X[t] * w**2) if X[t] > 0 else h)["hs"]),
+        guarded,
     ),
     "functions and for": Loop(
         """dim T
@@ -322,8 +340,7 @@ output h2 = rows[2] * 1""",
         "dim T\ninput X: [T]\nparam w\nscan t in 0..T-1 carry (h[1] = w, h[2] = 0) "
         "{ h[1] = tanh(h[1] + X[t]); h[2] = h[2] + h[1] }\ncost J = h[1] + h[2]\n"
         "output a = h[1] * 1, b = h[2] * 1",
-        lambda X, w: (lambda hs: {"a": hs["h"], "b": hs["hs"].sum()})(
-            steps(w, len(X), lambda t, h: np.tanh(h + X[t]))),
+        summed,
     ),
     "a loop in a loop": Loop(
         """dim T, S
@@ -359,8 +376,7 @@ scan t in 0..T-1 carry (h = w) { h = tanh(h + X[t]); emit hs = h }
 scan t in 0..T-1 carry (g = 0) { g = sin(g + w * hs[T-1-t]); emit gs = g }
 cost J = sum(gs * hs)
 output hs, gs""",
-        lambda X, w: (lambda hs: {"hs": hs, "gs": steps(0.0, len(X), lambda t, g: np.sin(
-            g + w * hs[::-1][t]))["hs"]})(steps(w, len(X), lambda t, h: np.tanh(h + X[t]))["hs"]),
+        one_after_another,
     ),
     "a gradient inside": Loop(
         """dim T
@@ -412,7 +428,10 @@ def draw(m: ModuleType, sizes: dict[str, int], seed: int) -> tuple[Arrays, Array
 
     def value(text: str) -> Any:
         kind, _, shape = text.partition(" ")
-        texts = [re.sub(r"[A-Z]\w*", lambda m: str(sizes[m[0]]), s) for s in re.findall(r"[^\[\], ]+(?: [+-] \d+)?", shape)]
+        texts = [
+            re.sub(r"[A-Z]\w*", lambda m: str(sizes[m[0]]), s)
+            for s in re.findall(r"[^\[\], ]+(?: [+-] \d+)?", shape)
+        ]
         dims = tuple(eval(s) for s in texts)
         if kind == "int":
             return rng.integers(0, 4, dims)
@@ -426,3 +445,259 @@ def outputs(m: ModuleType, params: Arrays, inputs: Arrays) -> Arrays:
     names = m.forward.__code__.co_varnames[: m.forward.__code__.co_argcount]
     found = m.forward(params, **{k: v for k, v in inputs.items() if k in names})
     return found if isinstance(found, dict) else dict(zip(m.OUTPUTS, [found]))
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_values_and_gradients(name: str) -> None:
+    """At all levels: the numbers of the loop in NumPy, central differences, the caller's own memory."""
+    loop = LOOPS[name]
+    for level in LEVELS:
+        m = bpc.load(loop.text, level=level, verify_ir=True)
+        for seed in (1, 2):
+            params, inputs = draw(m, loop.sizes, seed)
+            before = {k: v.tobytes() for k, v in (params | inputs).items()}
+            expected = loop.meaning(**inputs, **params)
+            found = outputs(m, params, inputs)
+            assert set(found) == set(expected)
+            for key, value in expected.items():
+                assert np.shape(found[key]) == np.shape(value), (key, level)
+                np.testing.assert_allclose(found[key], value, rtol=1e-10, atol=1e-12, err_msg=key)
+            rng = np.random.default_rng(seed)
+            check_gradient(m, params, inputs, rng, directions=1, step=0.01, context=f"-O{level}")
+        given = [*params.items(), *inputs.items()]
+        own(list(found.items()), given, name)
+        own(list(m.value_and_grad(params, **inputs)[1].items()), given, name)
+        assert {k: v.tobytes() for k, v in given} == before
+
+
+FREE = [name for name, loop in LOOPS.items() if "dim T" in loop.text and "T = 4" not in loop.text]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize("name", FREE)
+def test_few_steps(name: str, steps: int) -> None:
+    """Without a step the carries keep what they start with, and stacks are empty."""
+    loop = LOOPS[name]
+    sizes = loop.sizes | {"T": steps}
+    if name in ("what was before", "a shorter stretch"):
+        sizes["T"] += 1  # fewer steps than T by one
+    for level in LEVELS:
+        m = bpc.load(loop.text, level=level)
+        params, inputs = draw(m, sizes, 3)
+        if re.search(r"mean\((hs|ss)", loop.text) and not steps:
+            with pytest.raises(ValueError, match="^mean of no entries"):
+                m.cost(params, **inputs)
+            continue
+        expected = loop.meaning(**inputs, **params)
+        found = outputs(m, params, inputs)
+        for key, value in expected.items():
+            if steps or np.size(value):
+                np.testing.assert_allclose(found[key], value, rtol=1e-10, atol=1e-12, err_msg=key)
+            assert found[key].size == np.size(value), key
+        check_gradient(m, params, inputs, np.random.default_rng(4), directions=1, context=name)
+
+
+@pytest.mark.parametrize("name", ["the page's own", "a loop in a loop", "emit alone", "a guard"])
+def test_any_layout(name: str) -> None:
+    loop = LOOPS[name]
+    m = bpc.load(loop.text)
+    params, inputs = draw(m, loop.sizes, 5)
+    cost, grads = m.value_and_grad(params, **inputs)
+    for layout in ("backwards", "every other", "fortran", "read-only"):
+        p = {k: views(v)[layout] for k, v in params.items()}
+        i = {k: views(v)[layout] for k, v in inputs.items()}
+        other, slopes = m.value_and_grad(p, **i)
+        assert other == pytest.approx(cost, rel=1e-12)
+        for key, slope in slopes.items():
+            np.testing.assert_allclose(slope, grads[key], rtol=1e-11, atol=1e-13)
+        own([*slopes.items(), *outputs(m, p, i).items()], [*p.items(), *i.items()], layout)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_float32(name: str) -> None:
+    loop = LOOPS[name]
+    for level in LEVELS:
+        m = bpc.load(loop.text, level=level)
+        params, inputs = draw(m, loop.sizes, 6)
+        wide, slopes = outputs(m, params, inputs), m.value_and_grad(params, **inputs)[1]
+
+        def narrow(arrays: Arrays) -> Arrays:
+            return {k: v.astype(np.float32) if v.dtype == float else v for k, v in arrays.items()}
+
+        few, data = narrow(params), narrow(inputs)
+        for key, value in outputs(m, few, data).items():
+            kind = m.OUTPUTS[key].partition(" ")[0]
+            assert value.dtype == {"real": np.float32, "int": np.int64, "bool": bool}[kind], key
+            np.testing.assert_allclose(value, wide[key], rtol=1e-3, atol=1e-4, err_msg=key)
+        for key, value in m.value_and_grad(few, **data)[1].items():
+            assert value.dtype == np.float32, key
+            scale = np.abs(slopes[key]).max(initial=1.0)
+            np.testing.assert_allclose(value, slopes[key], rtol=1e-3, atol=1e-3 * scale)
+
+
+# The text
+
+
+def body(code: str) -> str:
+    """The module without its header and without its seal, which name the source."""
+    return code.split('"""', 2)[2].rpartition("# sha256")[0]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_code_does_not_depend_on_the_length(level: int) -> None:
+    """The same lines for 10 steps and 10,000, and no more for a free length."""
+    emit = ("jvp", "hvp")
+    for text, length in ((LSTM, "T"), (LOOPS["a loop in a loop"].text, "S")):
+        found = []
+        for n in (10, 1000):
+            code = bpc.compile_source(text, level=level, settings={length: n}, emit=emit)
+            found.append(re.sub(rf"\b{n}\b", "10", body(code)))
+        assert found[0] == found[1]
+        free = bpc.compile_source(text, level=level, emit=emit)
+        assert len(body(free).split("\n")) <= len(found[0].split("\n")) + 24
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_module_is_what_bpc_writes(name: str) -> None:
+    """check_output passes, Black has nothing to change, one for each loop and its reverse."""
+    text = LOOPS[name].text
+    for level in LEVELS if name in ("the page's own", "a loop in a loop") else (1,):
+        code = bpc.compile_source(text, level=level)
+        check_output(code)
+        assert black.format_str(code, mode=black.Mode()) == code
+        assert code == bpc.compile_source(text, level=level)
+
+
+def test_the_loop_of_the_page_stays_small() -> None:
+    """One loop forward, one backward, sums over all steps after it."""
+    code = bpc.compile_source(LSTM, level=1)
+    kernel = code[code.index("def _value_and_grad(") : code.index("def _values(")]
+    assert len(re.findall(r"^    for t\w* in range\(T\):", kernel, re.MULTILINE)) == 1
+    assert len(re.findall(r"^    for t\w* in reversed\(range\(T\)\):", kernel, re.MULTILINE)) == 1
+    backward = kernel[kernel.index("reversed(range(T))") :]
+    inside = [line for line in backward.split("\n")[1:] if line.startswith("        ")]
+    assert not any("dJ_dWx" in line for line in inside), "a product for each step"
+
+
+# Where names are known
+
+
+def test_names_after_the_loop() -> None:
+    """Carries and what is emitted; not the index, nor what a step names."""
+    head = "dim T\ninput X: [T]\nparam w\nscan t in 0..T-1 carry (h = w) { u = X[t]; h = h + u; emit e = u }\n"
+    assert bpc.load(f"{head}cost J = h + sum(e)").cost({"w": 1.0}, np.ones(3)) == 7.0
+    for name in ("t", "u"):
+        with pytest.raises(bpc.BpcError) as error:
+            bpc.load(f"{head}cost J = h + {name}")
+        assert [(d.code, d.message) for d in error.value.diagnostics] == [
+            ("BP101", f"unknown name `{name}`")
+        ]
+
+
+def test_names_of_a_step_may_stand_outside() -> None:
+    """What a step names, and its index, hide what is named so outside."""
+    m = bpc.load("dim T\ninput X: [T]\nparam w\nt = 5\nu = 7\n"
+                 "scan t in 0..T-1 carry (h = w) { u = X[t] * t; h = h + u }\ncost J = h + u * t")  # fmt: skip
+    assert m.cost({"w": 1.0}, np.array([1.0, 2.0, 3.0])) == 1 + 8 + 35
+
+
+ERRORS: dict[str, tuple[str, str]] = {
+    "scan t in 0..T-1 carry (h = w) { h = h + X[t-1] }":
+        ("BP219", "in the first step, `t-1` is -1: it leaves the axis of size T"),
+    "scan t in 0..T-1 carry (h = w) { h = h + X[t+1] }":
+        ("BP219", "in the last step, `t+1` is T: it leaves the axis of size T"),
+    "scan t in 0..T carry (h = w) { h = h + X[t] }":
+        ("BP219", "in the last step, `t` is T: it leaves the axis of size T"),
+    "scan t in 0..T-1 carry (h = 0) { h = h * w + X }": ("BP143", "the carry `h` starts as "),
+    "scan t in 5..2 carry (h = w) { h = h + 1 }": ("BP142", "a `scan` from 5 to 2 has no steps"),
+    "scan t in 0..w carry (h = w) { h = h + 1 }": ("BP141", "the bounds of `scan` are whole numbers"),
+    "scan t in 0..T-1 carry (h = w) { h = h + 1; emit h2 = h; emit h2 = h }":
+        ("BP107", "`h2` is already defined"),
+    "scan t in 0..T-1 carry (h = w, h = w) { h = h + 1 }": ("BP107", "`h` is already defined"),
+    "scan t in 0..T-1 carry (h = w) { h = h + 1; param k }":
+        ("BP144", "`param` cannot stand inside a `scan`"),
+    "emit h = w": ("BP120", "`emit` outside a `scan`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loop", ERRORS)
+def test_errors(loop: str) -> None:
+    code, message = ERRORS[loop]
+    with pytest.raises(bpc.BpcError) as error:
+        bpc.load(f"dim T\ninput X: [T]\nparam w\n{loop}\ncost J = w * sum(X)")
+    first = error.value.diagnostics[0]
+    assert first.code == code and first.message.startswith(message), first.message
+
+
+def test_entries_that_are_checked_when_called() -> None:
+    """What is not known at compile time: an index that data give, a length that does not fit."""
+    m = bpc.load("dim T\ninput X: [T], k: int[T]\nparam w\n"
+                 "scan t in 0..T-1 carry (h = w) { h = h + X[k[t]] }\ncost J = h")  # fmt: skip
+    x = np.arange(3.0)
+    assert m.cost({"w": 1.0}, x, np.array([2, 2, 0])) == 5.0
+    with pytest.raises((ValueError, IndexError)):
+        m.cost({"w": 1.0}, x, np.array([0, 3, 0]))
+    m = bpc.load("dim T, S\ninput X: [S], Y: [T]\nparam w\n"
+                 "scan t in 0..T-1 carry (h = w) { h = h + X[t] * Y[t] }\ncost J = h")  # fmt: skip
+    assert m.cost({"w": 1.0}, np.ones(5), np.ones(3)) == 4.0
+    with pytest.raises(ValueError, match=r"<text>:4"):
+        m.cost({"w": 1.0}, np.ones(2), np.ones(3))
+
+
+def test_layers_inside() -> None:
+    """A layer called in a step owns its parameters once: all steps share them."""
+    text = """use nn
+dim T, N
+input X: [T, N, 2]
+scan t in 0..T-1 carry (h = zeros(N, 3)) {
+    h = tanh(nn.dense(h, 3) as back + nn.dense(X[t], 3) as fore)
+    emit hs = h
+}
+cost J = mean(hs^2) + sum(back.W^2)
+output hs"""
+    for level in LEVELS:
+        m = bpc.load(text, level=level, verify_ir=True)
+        assert list(m.PARAMS) == ["back.W", "back.b", "fore.W", "fore.b"]
+        params, inputs = draw(m, SIZES, 7)
+        X, rows, h = inputs["X"], [], np.zeros((3, 3))
+        for x in X:
+            h = np.tanh(
+                h @ params["back.W"] + params["back.b"] + x @ params["fore.W"] + params["fore.b"]
+            )
+            rows.append(h)
+        np.testing.assert_allclose(m.forward(params, X), rows, rtol=1e-12)
+        check_gradient(m, params, inputs, np.random.default_rng(8))
+
+
+def test_guards_in_every_step() -> None:
+    """No NaN from what a step does not take, in values or gradients, and no warning."""
+    text = """dim T, N
+input X: [T, N]
+param w: [N]
+scan t in 0..T-1 carry (h = w, s = zeros(N)) {
+    r = where(X[t] > 0, sqrt(X[t]) * log(X[t]), 0)
+    h = where(h != 0, sin(h) / h, 1) + r
+    s = s + norm(stack(h - h, X[t] * w)) + where(X[t] > 0, w / X[t], 0)
+}
+cost J = sum(h) + sum(s)
+output h, s"""
+    X = np.array([[0.0, -1.0, 2.0], [3.0, 0.0, -2.0], [0.0, 0.0, 0.0]])
+    for level in LEVELS:
+        m = bpc.load(text, level=level, wrt=("w", "X"), verify_ir=True)
+        for w in (np.zeros(3), np.array([0.0, 1.0, -2.0])):
+            cost, grads = m.value_and_grad({"w": w}, X)
+            assert np.isfinite(cost) and all(np.isfinite(g).all() for g in grads.values()), grads
+
+
+def test_reverse_of_inputs() -> None:
+    """The gradient by a sequence is laid together: all uses of X add up."""
+    text = """dim T
+input X: [T+2]
+param w
+scan t in 0..T-1 carry (h = w) { h = sin(h * X[t] + X[t+1] * X[2]) }
+cost J = h + X[-1]^2"""
+    rng = np.random.default_rng(9)
+    for level, n in itertools.product(LEVELS, (1, 2, 4)):
+        m = bpc.load(text, level=level, wrt=("X", "w"))
+        X = rng.normal(size=n + 2)
+        check_gradient(m, {"w": np.float64(0.7)}, {"X": X}, rng, context=f"-O{level}, {n}")

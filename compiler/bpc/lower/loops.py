@@ -61,9 +61,9 @@ def _bound(c: Context, node: Any) -> Size:
 
 
 def _init(c: Context, node: Any) -> Expr:
-    """What a carry starts with; a number is a real one."""
+    """What a carry starts with; a number is a real one, `true` and `false` are bools."""
     value = operand(c, c.evaluate(node), node)
-    return c.m.expr(value) if isinstance(value, Expr) else c.m.real(value)
+    return c.m.expr(value) if isinstance(value, Expr | bool) else c.m.real(value)
 
 
 def _steps(

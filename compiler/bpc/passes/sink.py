@@ -78,7 +78,8 @@ class _After:
         for k, r in emitted.items():
             self.finish(self.value(r)[0], loop.outs[k])
         gone = {*totals, *emitted}
-        return [self.remaining(gone), *self.outside.m.body]
+        left = self.remaining(gone)
+        return [left, *self.outside.m.body] if left.outs else self.outside.m.body
 
     def remaining(self, gone: set[int]) -> Equation:
         """The loop without some of its results, and with stacks of what is read after it."""

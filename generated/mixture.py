@@ -1,0 +1,283 @@
+"""The gradient of mixture.bp, written by bpc 0.1.0 at -O1.
+
+sha256 of mixture.bp:
+2bd4df6b12930f6fd281b40a8726886a2bdcc9a5708f4c281aee56f401377e89
+21 nodes + 3*D*D + 3*D + 3 parameters = 3*D*D + 3*D + 24 steps
+"""
+
+import numpy as np
+
+PARAMS = {"weight": "real [K]", "centre": "real [K, D]", "root": "real [K, D, D]"}
+INPUTS = {"x": "real [N, D]"}
+OUTPUTS = {"share": "real [N, K]"}
+_KEYS = tuple(PARAMS)
+_TYPES = {
+    "weight": ("real", (3,)),
+    "centre": ("real", (3, "D")),
+    "root": ("real", (3, "D", "D")),
+    "x": ("real", ("N", "D")),
+}
+
+
+def forward(params, x):
+    """The output share.
+
+    params["weight"]  real [K]        of each cluster: its logarithm, up to a number added to all
+    params["centre"]  real [K, D]
+    params["root"]    real [K, D, D]  Cholesky's factor of each inverse covariance, see below
+    x                 real [N, D]     the points
+    """
+    arrays, dims = _bind(params, {"x": x})
+    return np.ascontiguousarray(_forward(*arrays, dims["D"]))
+
+
+def cost(params, x):
+    """The cost J, a float.
+
+    params["weight"]  real [K]        of each cluster: its logarithm, up to a number added to all
+    params["centre"]  real [K, D]
+    params["root"]    real [K, D, D]  Cholesky's factor of each inverse covariance, see below
+    x                 real [N, D]     the points
+    """
+    arrays, dims = _bind(params, {"x": x})
+    _require(dims["N"] >= 1, "mean of no entries (mixture.bp:14)")
+    return float(_cost(*arrays, dims["D"]))
+
+
+def value_and_grad(params, x):
+    """The cost J, a float, and its gradient, like params.
+
+    params["weight"]  real [K]        of each cluster: its logarithm, up to a number added to all
+    params["centre"]  real [K, D]
+    params["root"]    real [K, D, D]  Cholesky's factor of each inverse covariance, see below
+    x                 real [N, D]     the points
+    """
+    arrays, dims = _bind(params, {"x": x})
+    _require(dims["N"] >= 1, "mean of no entries (mixture.bp:14)")
+    _require(dims["N"] != 0, "division by a size that is 0 (mixture.bp:14)")
+    value, *results = _value_and_grad(*arrays, dims["N"], dims["D"])
+    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+
+
+def init(seed=0, dtype=np.float64, *, D):
+    """Fresh params, drawn in declared order."""
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
+    return {
+        "weight": np.zeros(3, dtype),
+        "centre": rng.normal(0.0, 1.0, (3, D)).astype(dtype),
+        "root": np.zeros((3, D, D), dtype),
+    }
+
+
+def ravel(params):
+    """All parameters as one float64 vector."""
+    values, _ = _bind(params, {})
+    return np.concatenate([np.ravel(v) for v in values], dtype=float)
+
+
+def unravel(vector, *, D):
+    """Params from a vector as `ravel` gives it."""
+    shapes = {"weight": (3,), "centre": (3, D), "root": (3, D, D)}
+    return _unravel(vector, shapes)
+
+
+def _forward(weight, centre, root, x, D):
+    dtype = weight.dtype
+    # forward, left to right
+    lower_eye = np.eye(D, dtype=dtype)  # mixture.bp:9
+    lower = np.tril(root, k=-1) + np.exp(root) * lower_eye  # mixture.bp:9
+    apart = np.einsum("nkd,kde->nke", x[:, None] - centre, lower)  # mixture.bp:10
+    log_volume_sum = _sum(root * lower_eye, axis=(1, 2))  # mixture.bp:11
+    log_volume = 1.8378770664093453 * (D / 2) - log_volume_sum  # mixture.bp:11
+    log_p = (
+        _log_softmax(weight) - log_volume - 0.5 * _sum(apart**2, axis=2)
+    )  # mixture.bp:12
+    share = _softmax(log_p)  # mixture.bp:15
+    return share
+
+
+def _cost(weight, centre, root, x, D):
+    dtype = weight.dtype
+    # forward, left to right
+    lower_eye = np.eye(D, dtype=dtype)  # mixture.bp:9
+    lower = np.tril(root, k=-1) + np.exp(root) * lower_eye  # mixture.bp:9
+    apart = np.einsum("nkd,kde->nke", x[:, None] - centre, lower)  # mixture.bp:10
+    log_volume_sum = _sum(root * lower_eye, axis=(1, 2))  # mixture.bp:11
+    log_volume = 1.8378770664093453 * (D / 2) - log_volume_sum  # mixture.bp:11
+    log_p = (
+        _log_softmax(weight) - log_volume - 0.5 * _sum(apart**2, axis=2)
+    )  # mixture.bp:12
+    J = -_mean(_logsumexp(log_p, axis=1))  # mixture.bp:14
+    return J
+
+
+def _value_and_grad(weight, centre, root, x, N, D):
+    dtype = weight.dtype
+    # forward, left to right
+    lower_exp = np.exp(root)  # mixture.bp:9
+    lower_eye = np.eye(D, dtype=dtype)  # mixture.bp:9
+    lower = np.tril(root, k=-1) + lower_exp * lower_eye  # mixture.bp:9
+    apart_sub = x[:, None] - centre  # mixture.bp:10
+    apart = np.einsum("nkd,kde->nke", apart_sub, lower)  # mixture.bp:10
+    log_volume_sum = _sum(root * lower_eye, axis=(1, 2))  # mixture.bp:11
+    log_volume = 1.8378770664093453 * (D / 2) - log_volume_sum  # mixture.bp:11
+    log_p_log_softmax = _log_softmax(weight)  # mixture.bp:12
+    log_p = (
+        log_p_log_softmax - log_volume - 0.5 * _sum(apart**2, axis=2)
+    )  # mixture.bp:12
+    J_logsumexp = _logsumexp(log_p, axis=1)  # mixture.bp:14
+    J = -_mean(J_logsumexp)  # mixture.bp:14
+    # backward, right to left
+    dJ_dJ = 1.0  # mixture.bp:14
+    dlog_p_select = np.where(J_logsumexp == -np.inf, 0.0, J_logsumexp)  # mixture.bp:14
+    dlog_p_sub = log_p - dlog_p_select[:, None]  # mixture.bp:14
+    dlog_p_expand_dims = np.full((N,), -1.0 / N, dtype)[:, None]  # mixture.bp:14
+    dJ_dlog_p = dlog_p_expand_dims * np.exp(dlog_p_sub)  # mixture.bp:14
+    dJ_dlog_p_sub = _sum(dJ_dlog_p, axis=0)  # mixture.bp:12
+    dJ_dapart = 2.0 * ((-0.5 * dJ_dlog_p)[:, :, None] * apart)  # mixture.bp:12
+    dJ_dlog_volume = -dJ_dlog_p_sub  # mixture.bp:12
+    dweight_sum = _sum(dJ_dlog_p_sub, keepdims=True)  # mixture.bp:12
+    dweight_mul = np.exp(log_p_log_softmax) * dweight_sum  # mixture.bp:12
+    dJ_dweight = dJ_dlog_p_sub - dweight_mul  # mixture.bp:12
+    dJ_dlower = np.einsum("nke,nkd->kde", dJ_dapart, apart_sub)  # mixture.bp:10
+    dJ_dapart_broadcast = -np.einsum("nke,kde->nkd", dJ_dapart, lower)  # mixture.bp:10
+    dJ_dcentre = _sum(dJ_dapart_broadcast, axis=0)  # mixture.bp:10
+    dJ_droot = (
+        (-dJ_dlog_volume)[:, None, None] * lower_eye
+        + dJ_dlower * lower_eye * lower_exp
+        + np.tril(dJ_dlower, k=-1)
+    )  # mixture.bp:9
+    return J, dJ_dweight, dJ_dcentre, dJ_droot
+
+
+def _values(params):
+    """The parameters in declared order; ValueError where a name is missing or unknown."""
+    if not isinstance(params, dict):
+        raise TypeError(f"params is {type(params)}, expected a dict")
+    if tuple(params) == _KEYS:
+        return params.values()
+    wrong = [f"lacks {name}" for name in PARAMS if name not in params]
+    wrong += [f"has the unknown {name}" for name in params if name not in PARAMS]
+    if wrong:
+        raise ValueError(f"params {', '.join(wrong)}")
+    return [params[name] for name in PARAMS]
+
+
+def _bind(params, inputs):
+    """The arrays, parameters first, and the free dims; an error where one does not fit."""
+    arrays, dims, numbers, dtype = [], {}, [], None
+    for name, value in zip((*PARAMS, *inputs), (*_values(params), *inputs.values())):
+        kind, shape = _TYPES[name]
+        if type(value) is not np.ndarray:
+            if kind == "real" and type(value) in (float, int) and shape == ():
+                numbers.append(len(arrays))
+                arrays.append(value)
+                continue
+            if value is None:
+                raise TypeError(f"missing the argument {name}")
+            value = np.asarray(value)
+        if kind != "real":
+            _check_kind(name, value, kind)
+        elif value.dtype is not dtype:
+            dtype = _float_type(name, value, dtype, params, inputs)
+        if value.shape != shape:
+            _fit(name, value, shape, dims)
+        arrays.append(value)
+    for i in numbers:
+        arrays[i] = np.asarray(arrays[i], dtype or np.float64)
+    return arrays, dims
+
+
+def _check_kind(name, value, kind):
+    """TypeError where an array that must be of ints or bools is not."""
+    if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+
+
+def _float_type(name, value, dtype, params, inputs):
+    """The float dtype that all real arguments share; TypeError where there is none."""
+    if value.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} has dtype {value.dtype}, expected float32 or float64")
+    if dtype is not None and value.dtype != dtype:
+        named = {**params, **inputs}
+        other = next(n for n in named if getattr(named[n], "dtype", None) == dtype)
+        raise TypeError(
+            f"{other} is {dtype} and {name} is {value.dtype}; give one float dtype"
+        )
+    return value.dtype
+
+
+def _fit(name, value, shape, dims):
+    """Bind the free dims of a shape, or raise ValueError where the value has another."""
+    fits, before = len(value.shape) == len(shape), dict(dims)
+    for have, want in zip(value.shape, shape):
+        if isinstance(want, str):
+            want = dims.setdefault(want, have)
+        fits = fits and (want is None or have == want)
+    if not fits:
+        text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
+        known = "".join(
+            f", {dim} = {size}" for dim, size in before.items() if dim in shape
+        )
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+
+
+def _unravel(vector, shapes):
+    """Arrays of the given shapes, cut from a vector one after the other."""
+    vector = np.array(vector, float)
+    params, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        params[name] = vector[start:stop]
+        start = stop
+    if vector.shape != (start,):
+        raise ValueError(f"vector has shape {vector.shape}, expected ({start},)")
+    return {name: part.reshape(shapes[name]).copy() for name, part in params.items()}
+
+
+def _require(holds, message):
+    """ValueError with a message where a condition on the sizes does not hold."""
+    if not holds:
+        raise ValueError(message)
+
+
+def _sum(x, axis=None, keepdims=False):
+    """The sum; many float32 are added up in float64, so that no digits are lost."""
+    if x.size > 4096 and x.dtype == np.float32:
+        total = x.sum(axis, np.float64, keepdims=keepdims)
+        return total.astype(np.float32)
+    return x.sum(axis, keepdims=keepdims)
+
+
+def _mean(x, axis=None, keepdims=False):
+    """The mean, from a sum that loses no digits."""
+    total = _sum(x, axis, keepdims)
+    return total / (x.size / max(total.size, 1))
+
+
+def _logsumexp(x, axis=None, keepdims=False):
+    """log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
+    top = x.max(axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = _sum(np.exp(x - top), axis, True)
+    empty = total == 0.0
+    result = np.where(empty, -np.inf, np.log(np.where(empty, 1.0, total)) + top)
+    return result if keepdims else result.squeeze(axis)
+
+
+def _softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
+    e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
+    return e / _sum(e, axis, True)
+
+
+def _log_softmax(x, axis=-1):
+    """x - log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
+    z = x - x.max(axis, keepdims=True, initial=-np.inf)
+    return z - np.log(_sum(np.exp(z), axis, True))
+
+
+# sha256 of the text above:
+# 647734e6501b6fc6d81e272272a7eaf1c88c58e8aff6ea8788b59537bcf8318d

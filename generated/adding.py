@@ -1,7 +1,7 @@
 """The gradient of adding.bp, written by bpc 0.1.0 at -O1.
 
 sha256 of adding.bp:
-c1cbeaab2842d73321a6e6254d85139c07f0d5a599db8dc8dc3d7206ce6f0fba
+2623f8820f64cb32d8090bf4d2f9a617867209fcd641a2151cb7b751f2a5159b
 6 nodes + 4513 parameters = 4519 steps
 """
 
@@ -17,7 +17,7 @@ PARAMS = {
     "head.b": "real [1]",
 }
 INPUTS = {"x": "real [T, N, 2]", "y": "real [N]"}
-OUTPUTS = {"sum": "real [N]"}
+OUTPUTS = {"total": "real [N]"}
 _KEYS = tuple(PARAMS)
 _TYPES = {
     "memory.Wx": ("real", (2, 128)),
@@ -31,7 +31,7 @@ _TYPES = {
 
 
 def forward(params, x):
-    """The output sum.
+    """The output total.
 
     params["memory.Wx"]  real [2, 128]
     params["memory.Wh"]  real [H, 128]
@@ -116,138 +116,137 @@ def unravel(vector):
 def _forward(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, T, N):
     dtype = memory_Wx.dtype
     # forward, left to right
-    memory_i_matmul = x @ memory_Wx  # nn.bp:78
+    memory_zi_matmul = x @ memory_Wx  # nn.bp:78
     memory_h = np.zeros((N, 32), dtype)  # nn.bp:77
     memory_c = np.zeros((N, 32), dtype)  # nn.bp:77
     memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:77
     for t in range(T):  # nn.bp:77
-        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:78
-        memory_i = memory_i_add[:, :32]  # nn.bp:78
-        memory_f = memory_i_add[:, 32:64]  # nn.bp:78
-        memory_o = memory_i_add[:, 64:96]  # nn.bp:78
-        memory_g = memory_i_add[:, 96:]  # nn.bp:78
-        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:79
-        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:79
-        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:80
+        memory_zi_add = (
+            memory_zi_matmul[t] + memory_h @ memory_Wh + memory_b
+        )  # nn.bp:78
+        memory_zi = memory_zi_add[:, :32]  # nn.bp:78
+        memory_zf = memory_zi_add[:, 32:64]  # nn.bp:78
+        memory_zo = memory_zi_add[:, 64:96]  # nn.bp:78
+        memory_zg = memory_zi_add[:, 96:]  # nn.bp:78
+        memory_i = _sigmoid(memory_zi)  # nn.bp:79
+        memory_f = _sigmoid(memory_zf)  # nn.bp:80
+        memory_o = _sigmoid(memory_zo)  # nn.bp:81
+        memory_g = np.tanh(memory_zg)  # nn.bp:82
+        memory_c = memory_f * memory_c + memory_i * memory_g  # nn.bp:83
+        memory_h = memory_o * np.tanh(memory_c)  # nn.bp:84
         memory_hs[t] = memory_h
     h = memory_hs  # adding.bp:8
-    sum_ = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
-    return sum_
+    total = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
+    return total
 
 
 def _cost(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
     dtype = memory_Wx.dtype
     # forward, left to right
-    memory_i_matmul = x @ memory_Wx  # nn.bp:78
+    memory_zi_matmul = x @ memory_Wx  # nn.bp:78
     memory_h = np.zeros((N, 32), dtype)  # nn.bp:77
     memory_c = np.zeros((N, 32), dtype)  # nn.bp:77
     memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:77
     for t in range(T):  # nn.bp:77
-        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:78
-        memory_i = memory_i_add[:, :32]  # nn.bp:78
-        memory_f = memory_i_add[:, 32:64]  # nn.bp:78
-        memory_o = memory_i_add[:, 64:96]  # nn.bp:78
-        memory_g = memory_i_add[:, 96:]  # nn.bp:78
-        memory_c_mul = _sigmoid(memory_i) * np.tanh(memory_g)  # nn.bp:79
-        memory_c = _sigmoid(memory_f) * memory_c + memory_c_mul  # nn.bp:79
-        memory_h = _sigmoid(memory_o) * np.tanh(memory_c)  # nn.bp:80
+        memory_zi_add = (
+            memory_zi_matmul[t] + memory_h @ memory_Wh + memory_b
+        )  # nn.bp:78
+        memory_zi = memory_zi_add[:, :32]  # nn.bp:78
+        memory_zf = memory_zi_add[:, 32:64]  # nn.bp:78
+        memory_zo = memory_zi_add[:, 64:96]  # nn.bp:78
+        memory_zg = memory_zi_add[:, 96:]  # nn.bp:78
+        memory_i = _sigmoid(memory_zi)  # nn.bp:79
+        memory_f = _sigmoid(memory_zf)  # nn.bp:80
+        memory_o = _sigmoid(memory_zo)  # nn.bp:81
+        memory_g = np.tanh(memory_zg)  # nn.bp:82
+        memory_c = memory_f * memory_c + memory_i * memory_g  # nn.bp:83
+        memory_h = memory_o * np.tanh(memory_c)  # nn.bp:84
         memory_hs[t] = memory_h
     h = memory_hs  # adding.bp:8
-    sum_ = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
-    J = _mean((sum_ - y) ** 2)  # adding.bp:11
+    total = (h[-1] @ head_W + head_b).reshape(N)  # adding.bp:9
+    J = _mean((total - y) ** 2)  # adding.bp:11
     return J
 
 
 def _value_and_grad(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
     dtype = memory_Wx.dtype
     # forward, left to right
-    memory_i_matmul = x @ memory_Wx  # nn.bp:78
+    memory_zi_matmul = x @ memory_Wx  # nn.bp:78
     memory_h = np.zeros((N, 32), dtype)  # nn.bp:77
     memory_c = np.zeros((N, 32), dtype)  # nn.bp:77
     memory_hs = np.empty((T, N, 32), dtype)  # nn.bp:77
     memory_h_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
     memory_c_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
-    memory_c_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
-    memory_c_sigmoid_steps_2 = np.empty((T, N, 32), dtype)  # nn.bp:77
-    memory_c_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
-    memory_h_sigmoid_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_i_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_f_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_o_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
+    memory_g_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
     memory_h_tanh_steps = np.empty((T, N, 32), dtype)  # nn.bp:77
     for t in range(T):  # nn.bp:77
         memory_h_steps[t] = memory_h
         memory_c_steps[t] = memory_c
-        memory_i_add = memory_i_matmul[t] + memory_h @ memory_Wh + memory_b  # nn.bp:78
-        memory_i = memory_i_add[:, :32]  # nn.bp:78
-        memory_f = memory_i_add[:, 32:64]  # nn.bp:78
-        memory_o = memory_i_add[:, 64:96]  # nn.bp:78
-        memory_g = memory_i_add[:, 96:]  # nn.bp:78
-        memory_c_sigmoid = _sigmoid(memory_f)  # nn.bp:79
-        memory_c_sigmoid_steps[t] = memory_c_sigmoid
-        memory_c_sigmoid_2 = _sigmoid(memory_i)  # nn.bp:79
-        memory_c_sigmoid_steps_2[t] = memory_c_sigmoid_2
-        memory_c_tanh = np.tanh(memory_g)  # nn.bp:79
-        memory_c_tanh_steps[t] = memory_c_tanh
-        memory_c_mul = memory_c_sigmoid_2 * memory_c_tanh  # nn.bp:79
-        memory_c = memory_c_sigmoid * memory_c + memory_c_mul  # nn.bp:79
-        memory_h_sigmoid = _sigmoid(memory_o)  # nn.bp:80
-        memory_h_sigmoid_steps[t] = memory_h_sigmoid
-        memory_h_tanh = np.tanh(memory_c)  # nn.bp:80
+        memory_zi_add = (
+            memory_zi_matmul[t] + memory_h @ memory_Wh + memory_b
+        )  # nn.bp:78
+        memory_zi = memory_zi_add[:, :32]  # nn.bp:78
+        memory_zf = memory_zi_add[:, 32:64]  # nn.bp:78
+        memory_zo = memory_zi_add[:, 64:96]  # nn.bp:78
+        memory_zg = memory_zi_add[:, 96:]  # nn.bp:78
+        memory_i = _sigmoid(memory_zi)  # nn.bp:79
+        memory_i_steps[t] = memory_i
+        memory_f = _sigmoid(memory_zf)  # nn.bp:80
+        memory_f_steps[t] = memory_f
+        memory_o = _sigmoid(memory_zo)  # nn.bp:81
+        memory_o_steps[t] = memory_o
+        memory_g = np.tanh(memory_zg)  # nn.bp:82
+        memory_g_steps[t] = memory_g
+        memory_c = memory_f * memory_c + memory_i * memory_g  # nn.bp:83
+        memory_h_tanh = np.tanh(memory_c)  # nn.bp:84
         memory_h_tanh_steps[t] = memory_h_tanh
-        memory_h = memory_h_sigmoid * memory_h_tanh  # nn.bp:80
+        memory_h = memory_o * memory_h_tanh  # nn.bp:84
         memory_hs[t] = memory_h
     h = memory_hs  # adding.bp:8
-    sum_reshape = h[-1]  # adding.bp:9
-    sum_ = (sum_reshape @ head_W + head_b).reshape(N)  # adding.bp:9
-    J_sub = sum_ - y  # adding.bp:11
+    total_reshape = h[-1]  # adding.bp:9
+    total = (total_reshape @ head_W + head_b).reshape(N)  # adding.bp:9
+    J_sub = total - y  # adding.bp:11
     J = _mean(J_sub**2)  # adding.bp:11
     # backward, right to left
     dJ_dJ = 1.0  # adding.bp:11
-    dJ_dsum = 2.0 * (J_sub / N)  # adding.bp:11
-    dJ_dhead = dJ_dsum.reshape(N, 1)  # adding.bp:9
+    dJ_dtotal = 2.0 * (J_sub / N)  # adding.bp:11
+    dJ_dhead = dJ_dtotal.reshape(N, 1)  # adding.bp:9
     dJ_dhead_b = _sum(dJ_dhead, axis=0)  # nn.bp:10
-    dJ_dhead_W = sum_reshape.T @ dJ_dhead  # nn.bp:10
+    dJ_dhead_W = total_reshape.T @ dJ_dhead  # nn.bp:10
     dJ_dh = _unslice(dJ_dhead @ head_W.T, (T, N, 32), -1)  # adding.bp:9
     dJ_dmemory_hs = dJ_dh  # adding.bp:8
     dJ_dmemory_h = np.zeros((N, 32), dtype)  # nn.bp:77
     dJ_dmemory_c = np.zeros((N, 32), dtype)  # nn.bp:77
-    dJ_dmemory_i_matmul = np.empty((T, N, 128), dtype)  # nn.bp:77
+    dJ_dmemory_zi_matmul = np.empty((T, N, 128), dtype)  # nn.bp:77
     for t in reversed(range(T)):  # nn.bp:77
-        dJ_dmemory_h_2 = dJ_dmemory_h + dJ_dmemory_hs[t]  # nn.bp:80
+        dJ_dmemory_h_2 = dJ_dmemory_h + dJ_dmemory_hs[t]  # nn.bp:84
         memory_h_tanh = memory_h_tanh_steps[t]
-        memory_h_sigmoid = memory_h_sigmoid_steps[t]
-        dJ_dmemory_o = (
-            dJ_dmemory_h_2
-            * memory_h_tanh
-            * (memory_h_sigmoid * (1.0 - memory_h_sigmoid))
-        )  # nn.bp:80
-        dmemory_c_mul = (
-            dJ_dmemory_h_2 * memory_h_sigmoid * (1.0 - memory_h_tanh**2)
-        )  # nn.bp:80
-        dJ_dmemory_c_2 = dJ_dmemory_c + dmemory_c_mul  # nn.bp:80
-        memory_c_tanh = memory_c_tanh_steps[t]
-        memory_c_sigmoid_2 = memory_c_sigmoid_steps_2[t]
-        dJ_dmemory_g = (
-            dJ_dmemory_c_2 * memory_c_sigmoid_2 * (1.0 - memory_c_tanh**2)
-        )  # nn.bp:79
-        dJ_dmemory_i = (
-            dJ_dmemory_c_2
-            * memory_c_tanh
-            * (memory_c_sigmoid_2 * (1.0 - memory_c_sigmoid_2))
-        )  # nn.bp:79
-        memory_c_sigmoid = memory_c_sigmoid_steps[t]
-        dJ_dmemory_c = dJ_dmemory_c_2 * memory_c_sigmoid  # nn.bp:79
-        dJ_dmemory_f = (
-            dJ_dmemory_c_2
-            * memory_c_steps[t]
-            * (memory_c_sigmoid * (1.0 - memory_c_sigmoid))
-        )  # nn.bp:79
+        dJ_dmemory_o = dJ_dmemory_h_2 * memory_h_tanh  # nn.bp:84
+        memory_o = memory_o_steps[t]
+        dmemory_c_mul = dJ_dmemory_h_2 * memory_o * (1.0 - memory_h_tanh**2)  # nn.bp:84
+        dJ_dmemory_c_2 = dJ_dmemory_c + dmemory_c_mul  # nn.bp:84
+        memory_g = memory_g_steps[t]
+        dJ_dmemory_i = dJ_dmemory_c_2 * memory_g  # nn.bp:83
+        memory_i = memory_i_steps[t]
+        dJ_dmemory_g = dJ_dmemory_c_2 * memory_i  # nn.bp:83
+        dJ_dmemory_f = dJ_dmemory_c_2 * memory_c_steps[t]  # nn.bp:83
+        memory_f = memory_f_steps[t]
+        dJ_dmemory_c = dJ_dmemory_c_2 * memory_f  # nn.bp:83
+        dJ_dmemory_zg = dJ_dmemory_g * (1.0 - memory_g**2)  # nn.bp:82
+        dJ_dmemory_zo = dJ_dmemory_o * (memory_o * (1.0 - memory_o))  # nn.bp:81
+        dJ_dmemory_zf = dJ_dmemory_f * (memory_f * (1.0 - memory_f))  # nn.bp:80
+        dJ_dmemory_zi = dJ_dmemory_i * (memory_i * (1.0 - memory_i))  # nn.bp:79
         concat = np.concatenate(
-            (dJ_dmemory_i, dJ_dmemory_f, dJ_dmemory_o, dJ_dmemory_g), axis=1
+            (dJ_dmemory_zi, dJ_dmemory_zf, dJ_dmemory_zo, dJ_dmemory_zg), axis=1
         )  # nn.bp:78
-        dJ_dmemory_i_matmul[t] = concat
+        dJ_dmemory_zi_matmul[t] = concat
         dJ_dmemory_h = concat @ memory_Wh.T  # nn.bp:78
-    dJ_dmemory_Wh = _rows_product(memory_h_steps, dJ_dmemory_i_matmul)  # nn.bp:78
-    dJ_dmemory_b = _sum(dJ_dmemory_i_matmul, axis=(0, 1))  # nn.bp:78
-    dJ_dmemory_Wx = _rows_product(x, dJ_dmemory_i_matmul)  # nn.bp:78
+    dJ_dmemory_Wh = _rows_product(memory_h_steps, dJ_dmemory_zi_matmul)  # nn.bp:78
+    dJ_dmemory_b = _sum(dJ_dmemory_zi_matmul, axis=(0, 1))  # nn.bp:78
+    dJ_dmemory_Wx = _rows_product(x, dJ_dmemory_zi_matmul)  # nn.bp:78
     return J, dJ_dmemory_Wx, dJ_dmemory_Wh, dJ_dmemory_b, dJ_dhead_W, dJ_dhead_b
 
 
@@ -385,4 +384,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# da8281b6927365771564f243ac485d3d76a543e5a8bc0e3949f1aabac4390a76
+# ba98249ead894288f261a2ecb08c3fbe057f6b5d1d38f27eea7d6215b42a2315

@@ -1,7 +1,7 @@
 """The gradient of transformer.bp, written by bpc 0.1.0 at -O1.
 
 sha256 of transformer.bp:
-4f6c2e77d750e345a28fe02532e7313d78caeeec699da438c6e1f5cc293efa05
+053edef58fececc8cd59fdfa67f716972aa156ce944964354b2be1de0ac48ac0
 64 nodes + 107292 parameters = 107356 steps
 """
 
@@ -41,7 +41,7 @@ PARAMS = {
     "head.W": "real [64, V]",
     "head.b": "real [V]",
 }
-INPUTS = {"token": "int [N, T]", "next_": "int [N, T]"}
+INPUTS = {"token": "int [N, T]", "target": "int [N, T]"}
 OUTPUTS = {"logits": "real [N, T, V]"}
 _KEYS = tuple(PARAMS)
 _TYPES = {
@@ -76,7 +76,7 @@ _TYPES = {
     "head.W": ("real", (64, 28)),
     "head.b": ("real", (28,)),
     "token": ("int", ("N", "T")),
-    "next_": ("int", ("N", "T")),
+    "target": ("int", ("N", "T")),
 }
 
 
@@ -123,7 +123,7 @@ def forward(params, token):
     return np.ascontiguousarray(_forward(*arrays, dims["N"], dims["T"]))
 
 
-def cost(params, token, next_):
+def cost(params, token, target):
     """The cost J, a float.
 
     params["place"]                real [context, D]
@@ -157,9 +157,9 @@ def cost(params, token, next_):
     params["head.W"]               real [64, V]
     params["head.b"]               real [V]
     token                          int [N, T]         the characters, 0 to V-1
-    next_                          int [N, T]         those that follow them
+    target                         int [N, T]         those that follow them
     """
-    arrays, dims = _bind(params, {"token": token, "next_": next_})
+    arrays, dims = _bind(params, {"token": token, "target": target})
     _require(
         -dims["T"] + 64 >= 0, "an index leaves the axis of size 64 (transformer.bp:22)"
     )
@@ -169,7 +169,7 @@ def cost(params, token, next_):
     return float(_cost(*arrays, dims["N"], dims["T"]))
 
 
-def value_and_grad(params, token, next_):
+def value_and_grad(params, token, target):
     """The cost J, a float, and its gradient, like params.
 
     params["place"]                real [context, D]
@@ -203,9 +203,9 @@ def value_and_grad(params, token, next_):
     params["head.W"]               real [64, V]
     params["head.b"]               real [V]
     token                          int [N, T]         the characters, 0 to V-1
-    next_                          int [N, T]         those that follow them
+    target                         int [N, T]         those that follow them
     """
-    arrays, dims = _bind(params, {"token": token, "next_": next_})
+    arrays, dims = _bind(params, {"token": token, "target": target})
     _require(
         -dims["T"] + 64 >= 0, "an index leaves the axis of size 64 (transformer.bp:22)"
     )
@@ -476,7 +476,7 @@ def _cost(
     head_W,
     head_b,
     token,
-    next_,
+    target,
     N,
     T,
 ):
@@ -572,7 +572,7 @@ def _cost(
     norm_scale = _root_mean_square(norm_centred, 1e-05, axis=2)  # nn.bp:26
     norm = norm_gain * (norm_centred / norm_scale) + norm_bias  # nn.bp:26
     logits = norm @ head_W + head_b  # transformer.bp:26
-    J = _mean(_cross_entropy(logits, next_)) / 0.6931471805599453  # transformer.bp:28
+    J = _mean(_cross_entropy(logits, target)) / 0.6931471805599453  # transformer.bp:28
     return J
 
 
@@ -608,7 +608,7 @@ def _value_and_grad(
     head_W,
     head_b,
     token,
-    next_,
+    target,
     N,
     T,
 ):
@@ -714,16 +714,16 @@ def _value_and_grad(
     norm_unit = norm_centred / norm_scale  # nn.bp:26
     norm = norm_gain * norm_unit + norm_bias  # nn.bp:26
     logits = norm @ head_W + head_b  # transformer.bp:26
-    J = _mean(_cross_entropy(logits, next_)) / 0.6931471805599453  # transformer.bp:28
+    J = _mean(_cross_entropy(logits, target)) / 0.6931471805599453  # transformer.bp:28
     # backward, right to left
     dJ_dJ = 1.0  # transformer.bp:28
     dJ_cross_entropy_div = 1.4426950408889634 / (N * T)  # transformer.bp:28
-    dlogits_eq = next_ == -1  # transformer.bp:28
+    dlogits_eq = target == -1  # transformer.bp:28
     dlogits_select_2 = np.where(
         dlogits_eq, 0.0, dJ_cross_entropy_div
     )  # transformer.bp:28
     dlogits_select = dlogits_select_2.astype(dtype)  # transformer.bp:28
-    dlogits_sub = _softmax(logits) - _one_hot(next_, 28, dtype)  # transformer.bp:28
+    dlogits_sub = _softmax(logits) - _one_hot(target, 28, dtype)  # transformer.bp:28
     dJ_dlogits = dlogits_select[:, :, None] * dlogits_sub  # transformer.bp:28
     dJ_dhead_b = _sum(dJ_dlogits, axis=(0, 1))  # nn.bp:10
     dJ_dnorm = dJ_dlogits @ head_W.T  # nn.bp:10
@@ -1158,4 +1158,4 @@ def _normalise_slope(g, y, s, axis):
 
 
 # sha256 of the text above:
-# 3506c078e57f24b04d43f14230e31d8550b64ce27928828a6193f42529baea05
+# 7b4aa02cf73a15fba34bd4601197312ef0f18b85156bb5eeea3f14449509c00e

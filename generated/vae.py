@@ -1,7 +1,7 @@
 """The gradient of vae.bp, written by bpc 0.1.0 at -O1.
 
 sha256 of vae.bp:
-013c04df6d0910b1389297390804ac08f738d1c570f00550560a3374bf95c70e
+e5eb945c0318dc8bbcd122f020e8ace1ee5f25f789004b8337295d245bc86bcb
 27 nodes + 17476 parameters = 17503 steps
 """
 
@@ -10,8 +10,8 @@ import numpy as np
 PARAMS = {
     "encoder.W": "real [64, H]",
     "encoder.b": "real [H]",
-    "mean.W": "real [128, Z]",
-    "mean.b": "real [Z]",
+    "mu.W": "real [128, Z]",
+    "mu.b": "real [Z]",
     "log_var.W": "real [128, Z]",
     "log_var.b": "real [Z]",
     "W1": "real [Z, H]",
@@ -25,8 +25,8 @@ _KEYS = tuple(PARAMS)
 _TYPES = {
     "encoder.W": ("real", (64, 128)),
     "encoder.b": ("real", (128,)),
-    "mean.W": ("real", (128, 2)),
-    "mean.b": ("real", (2,)),
+    "mu.W": ("real", (128, 2)),
+    "mu.b": ("real", (2,)),
     "log_var.W": ("real", (128, 2)),
     "log_var.b": ("real", (2,)),
     "W1": ("real", (2, 128)),
@@ -43,8 +43,8 @@ def forward(params, x, noise):
 
     params["encoder.W"]  real [64, H]
     params["encoder.b"]  real [H]
-    params["mean.W"]     real [128, Z]
-    params["mean.b"]     real [Z]
+    params["mu.W"]       real [128, Z]
+    params["mu.b"]       real [Z]
     params["log_var.W"]  real [128, Z]
     params["log_var.b"]  real [Z]
     params["W1"]         real [Z, H]
@@ -64,8 +64,8 @@ def cost(params, x, noise):
 
     params["encoder.W"]  real [64, H]
     params["encoder.b"]  real [H]
-    params["mean.W"]     real [128, Z]
-    params["mean.b"]     real [Z]
+    params["mu.W"]       real [128, Z]
+    params["mu.b"]       real [Z]
     params["log_var.W"]  real [128, Z]
     params["log_var.b"]  real [Z]
     params["W1"]         real [Z, H]
@@ -85,8 +85,8 @@ def value_and_grad(params, x, noise):
 
     params["encoder.W"]  real [64, H]
     params["encoder.b"]  real [H]
-    params["mean.W"]     real [128, Z]
-    params["mean.b"]     real [Z]
+    params["mu.W"]       real [128, Z]
+    params["mu.b"]       real [Z]
     params["log_var.W"]  real [128, Z]
     params["log_var.b"]  real [Z]
     params["W1"]         real [Z, H]
@@ -111,8 +111,8 @@ def init(seed=0, dtype=np.float64):
     return {
         "encoder.W": rng.normal(0.0, (2 / 192) ** 0.5, (64, 128)).astype(dtype),
         "encoder.b": np.zeros(128, dtype),
-        "mean.W": rng.normal(0.0, (2 / 130) ** 0.5, (128, 2)).astype(dtype),
-        "mean.b": np.zeros(2, dtype),
+        "mu.W": rng.normal(0.0, (2 / 130) ** 0.5, (128, 2)).astype(dtype),
+        "mu.b": np.zeros(2, dtype),
         "log_var.W": rng.normal(0.0, (2 / 130) ** 0.5, (128, 2)).astype(dtype),
         "log_var.b": np.zeros(2, dtype),
         "W1": rng.normal(0.0, (2 / 2) ** 0.5, (2, 128)).astype(dtype),
@@ -133,8 +133,8 @@ def unravel(vector):
     shapes = {
         "encoder.W": (64, 128),
         "encoder.b": (128,),
-        "mean.W": (128, 2),
-        "mean.b": (2,),
+        "mu.W": (128, 2),
+        "mu.b": (2,),
         "log_var.W": (128, 2),
         "log_var.b": (2,),
         "W1": (2, 128),
@@ -146,61 +146,49 @@ def unravel(vector):
 
 
 def _forward(
-    encoder_W, encoder_b, mean_W, mean_b, log_var_W, log_var_b, W1, b1, W2, b2, x, noise
+    encoder_W, encoder_b, mu_W, mu_b, log_var_W, log_var_b, W1, b1, W2, b2, x, noise
 ):
     # forward, left to right
     hidden = np.maximum(x @ encoder_W + encoder_b, 0.0)  # vae.bp:8
-    mean = hidden @ mean_W + mean_b  # vae.bp:9
+    mu = hidden @ mu_W + mu_b  # vae.bp:9
     log_var = hidden @ log_var_W + log_var_b  # vae.bp:10
-    code = mean + np.exp(log_var / 2.0) * noise  # vae.bp:11
+    code = mu + np.exp(log_var / 2.0) * noise  # vae.bp:11
     drawn = _sigmoid(np.maximum(noise @ W1 + b1, 0.0) @ W2 + b2)  # vae.bp:22
     return code, drawn
 
 
 def _cost(
-    encoder_W, encoder_b, mean_W, mean_b, log_var_W, log_var_b, W1, b1, W2, b2, x, noise
+    encoder_W, encoder_b, mu_W, mu_b, log_var_W, log_var_b, W1, b1, W2, b2, x, noise
 ):
     # forward, left to right
     hidden = np.maximum(x @ encoder_W + encoder_b, 0.0)  # vae.bp:8
-    mean = hidden @ mean_W + mean_b  # vae.bp:9
+    mu = hidden @ mu_W + mu_b  # vae.bp:9
     log_var = hidden @ log_var_W + log_var_b  # vae.bp:10
-    code = mean + np.exp(log_var / 2.0) * noise  # vae.bp:11
+    code = mu + np.exp(log_var / 2.0) * noise  # vae.bp:11
     pixels_add = np.maximum(code @ W1 + b1, 0.0) @ W2 + b2  # vae.bp:15
     pixels = _sum(_bce_with_logits(pixels_add, x), axis=1)  # vae.bp:18
-    place = 0.5 * _sum(np.exp(log_var) + mean**2 - 1.0 - log_var, axis=1)  # vae.bp:19
+    place = 0.5 * _sum(np.exp(log_var) + mu**2 - 1.0 - log_var, axis=1)  # vae.bp:19
     J = _mean(pixels + place)  # vae.bp:20
     return J
 
 
 def _value_and_grad(
-    encoder_W,
-    encoder_b,
-    mean_W,
-    mean_b,
-    log_var_W,
-    log_var_b,
-    W1,
-    b1,
-    W2,
-    b2,
-    x,
-    noise,
-    N,
+    encoder_W, encoder_b, mu_W, mu_b, log_var_W, log_var_b, W1, b1, W2, b2, x, noise, N
 ):
     dtype = encoder_W.dtype
     # forward, left to right
     encoder = x @ encoder_W + encoder_b  # nn.bp:10
     hidden = np.maximum(encoder, 0.0)  # vae.bp:8
-    mean = hidden @ mean_W + mean_b  # vae.bp:9
+    mu = hidden @ mu_W + mu_b  # vae.bp:9
     log_var = hidden @ log_var_W + log_var_b  # vae.bp:10
     code_exp = np.exp(log_var / 2.0)  # vae.bp:11
-    code = mean + code_exp * noise  # vae.bp:11
+    code = mu + code_exp * noise  # vae.bp:11
     pixels_add = code @ W1 + b1  # vae.bp:15
     pixels_maximum = np.maximum(pixels_add, 0.0)  # vae.bp:15
     pixels_add_2 = pixels_maximum @ W2 + b2  # vae.bp:15
     pixels = _sum(_bce_with_logits(pixels_add_2, x), axis=1)  # vae.bp:18
     place_exp = np.exp(log_var)  # vae.bp:19
-    place = 0.5 * _sum(place_exp + mean**2 - 1.0 - log_var, axis=1)  # vae.bp:19
+    place = 0.5 * _sum(place_exp + mu**2 - 1.0 - log_var, axis=1)  # vae.bp:19
     J = _mean(pixels + place)  # vae.bp:20
     # backward, right to left
     dJ_dJ = 1.0  # vae.bp:20
@@ -224,10 +212,10 @@ def _value_and_grad(
     dJ_dlog_var_b = _sum(dJ_dlog_var, axis=0)  # nn.bp:10
     dhidden_transpose = hidden.T  # nn.bp:10
     dJ_dlog_var_W = dhidden_transpose @ dJ_dlog_var  # nn.bp:10
-    dJ_dmean = 2.0 * (dplace_sub_expand_dims * mean) + dJ_dcode  # vae.bp:11
-    dJ_dmean_b = _sum(dJ_dmean, axis=0)  # nn.bp:10
-    dJ_dmean_W = dhidden_transpose @ dJ_dmean  # nn.bp:10
-    dJ_dhidden = dJ_dlog_var @ log_var_W.T + dJ_dmean @ mean_W.T  # nn.bp:10
+    dJ_dmu = 2.0 * (dplace_sub_expand_dims * mu) + dJ_dcode  # vae.bp:11
+    dJ_dmu_b = _sum(dJ_dmu, axis=0)  # nn.bp:10
+    dJ_dmu_W = dhidden_transpose @ dJ_dmu  # nn.bp:10
+    dJ_dhidden = dJ_dlog_var @ log_var_W.T + dJ_dmu @ mu_W.T  # nn.bp:10
     dJ_dencoder = np.where(encoder > 0.0, dJ_dhidden, 0.0)  # vae.bp:8
     dJ_dencoder_b = _sum(dJ_dencoder, axis=0)  # nn.bp:10
     dJ_dencoder_W = x.T @ dJ_dencoder  # nn.bp:10
@@ -235,8 +223,8 @@ def _value_and_grad(
         J,
         dJ_dencoder_W,
         dJ_dencoder_b,
-        dJ_dmean_W,
-        dJ_dmean_b,
+        dJ_dmu_W,
+        dJ_dmu_b,
         dJ_dlog_var_W,
         dJ_dlog_var_b,
         dJ_dW1,
@@ -363,4 +351,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 28a320607e27474810fb0ea62736dcd71c4d9beed9e5ede626517c6588603937
+# c544c515482442365706ad74f00883b172e2ccc5dbd298563d5a0a93833e127a

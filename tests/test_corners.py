@@ -85,3 +85,27 @@ def test_a_long_sum_of_exponentials_neither_recurses_nor_doubles():
     assert grads["x"] == pytest.approx(1.0, rel=1e-12)
     chain = "param x = 1\ns[0] = exp(x)\nfor i in 1..2000 { s[i] = s[i-1] + exp(x) }\ncost J = log(s[2000])"
     assert bpc.load(chain).cost({"x": 1.0}) == pytest.approx(1 + np.log(2001), rel=1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_rows_and_matrices_of_a_branch_not_taken(level: int) -> None:
+    """Softmax of -inf alone, and the inverse of what has none, are not computed."""
+    m = bpc.load("param x: [2]\ncost J = sum(where(max(x) == -inf, 0, softmax(x)^2))", level=level)
+    value, grads = m.value_and_grad({"x": np.full(2, -np.inf)})
+    assert value == 0 and not grads["x"].any()
+    m = bpc.load(
+        "param A: [3, 2, 2], b: [3, 2, 1]\nregular = det(A) != 0\n"
+        "x = where(regular[:, new, new], solve(A, b) + inv(A), 0)\n"
+        "cost J = sum(x) + sum(where(regular, logdet(A), 0))",
+        level=level,
+    )
+    A = np.stack([np.eye(2) * 2, np.ones((2, 2)), np.array([[2.0, 1.0], [0.0, 1.0]])])
+    value, grads = m.value_and_grad({"A": A, "b": np.ones((3, 2, 1))})
+    assert np.isfinite(value) and not grads["A"][1].any() and not grads["b"][1].any()
+    regular = {"A": A[[0, 2]], "b": np.ones((2, 2, 1))}
+    alone = bpc.load(
+        "param A: [2, 2, 2], b: [2, 2, 1]\ncost J = sum(solve(A, b) + inv(A)) + sum(logdet(A))",
+    )
+    expected, slopes = alone.value_and_grad(regular)
+    assert np.isclose(value, expected)
+    assert np.allclose(grads["A"][[0, 2]], slopes["A"])

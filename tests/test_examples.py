@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import subprocess
 import sys
@@ -51,7 +52,7 @@ INPUTS: dict[str, Callable[[Rng], Arrays]] = {
     "curve_fit": lambda rng: {"t": np.linspace(0, 3, 20), "y": rng.standard_normal(20)},
     "lenet": lambda rng: {"image": rng.random((3, 8, 8, 1)), "label": rng.integers(0, 10, 3)},
     "adding": lambda rng: {"x": rng.random((6, 3, 2)), "y": rng.random(3)},
-    "transformer": lambda rng: dict(zip(("token", "next_"), rng.integers(0, 28, (2, 2, 7)))),
+    "transformer": lambda rng: dict(zip(("token", "target"), rng.integers(0, 28, (2, 2, 7)))),
     "pinn": lambda rng: {"x": rng.random(9), "t": rng.random(9)},
     "vae": lambda rng: {"x": rng.random((3, 64)), "noise": rng.standard_normal((3, 2))},
     "mixture": lambda rng: rows(rng, 2, 20),
@@ -88,13 +89,17 @@ def cast(arrays: Arrays) -> Arrays:
 def test_gradient_in_a_random_direction(name: str, level: int) -> None:
     seed = secrets.randbits(32)
     rng = np.random.default_rng(seed)
-    model = load(name, level)
+    # A kink of relu is within reach in a draw of a few hundred of the transformer's, so there are two.
+    assert any(gradient_agrees(name, load(name, level), rng) for _ in range(2)), f"seed {seed}"
+
+
+def gradient_agrees(name: str, model: ModuleType, rng: Rng) -> bool:
+    """Whether the slope along a random direction is the central difference quotient."""
     params, inputs = given(name, model, rng)
     direction = {k: rng.standard_normal(np.shape(v)) for k, v in params.items()}
-
     cost, grads = model.value_and_grad(params, **inputs)
     slope = sum(np.sum(grads[k] * direction[k]) for k in params)
-    h = 1e-7  # so small that a kink of relu within reach is a matter of 1 run in 10,000
+    h = 1e-8
     there = model.cost({k: v + h * direction[k] for k, v in params.items()}, **inputs)
     back = model.cost({k: v - h * direction[k] for k, v in params.items()}, **inputs)
     quotient = (there - back) / (2 * h)
@@ -102,7 +107,7 @@ def test_gradient_in_a_random_direction(name: str, level: int) -> None:
     assert cost == pytest.approx(model.cost(params, **inputs), rel=1e-12)
     assert list(grads) == list(params) == list(model.PARAMS)
     assert {k: np.shape(v) for k, v in grads.items()} == {k: np.shape(v) for k, v in params.items()}
-    assert slope == pytest.approx(quotient, rel=1e-6, abs=1e-6 * (1 + abs(cost))), f"seed {seed}"
+    return slope == pytest.approx(quotient, rel=1e-6, abs=1e-6 * (1 + abs(cost)))
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -177,6 +182,17 @@ def test_script_reaches_its_goal(script: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout
     assert run.stderr == ""
+
+
+def test_readme_lists_every_example_and_quotes_lenet() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    networks = readme.partition("\n## Networks\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"\[`(\w+)`\]\(examples/", networks)
+    assert set(listed) == {name for name in NAMES if "/" not in name}
+    excerpt, *runs = re.findall(r"^```text\n(.*?)^```$", networks, re.MULTILINE | re.DOTALL)
+    assert excerpt in (EXAMPLES / "lenet.bp").read_text(encoding="utf-8")
+    scripts = [re.match(r"\$ python (\S+)\n", run)[1] for run in runs]
+    assert scripts == ["examples/train_lenet.py", "examples/train_transformer.py"]
 
 
 def test_linear_regression_finds_least_squares() -> None:

@@ -22,6 +22,7 @@ def along(
     infer: Callable[..., tuple[Type, ...]] = lambda t, axis: (t,),
     requires: Callable[..., list[tuple[Size, str]]] | None = None,
     group: str = "reductions",
+    safe: tuple[float | str | None, ...] = (),
 ) -> None:
     """Register an operator that works along one axis."""
     cases = ((((3, 4),), {"axis": 0}), (((3, 4),), {"axis": -1}))
@@ -37,6 +38,7 @@ def along(
             vjp=vjp,
             numpy=numpy,
             requires=requires,
+            safe=safe,
             cases=cases if call else (),
         )
     )
@@ -156,6 +158,7 @@ along(
     lambda c, x, axis: c.call("_softmax", x, *c.last(x, axis)),
     lambda m, g, y, x, axis: (m.emit("softmax_slope", g, y, axis=axis),),
     group="activations",
+    safe=(0.0,),
 )
 register(
     Op(
@@ -176,4 +179,5 @@ along(
     lambda c, x, axis: c.call("_log_softmax", x, *c.last(x, axis)),
     lambda m, g, y, x, axis: (g - m.exp(y) * m.emit("sum", g, axes=(axis,), keep=True),),
     group="activations",
+    safe=(0.0,),
 )

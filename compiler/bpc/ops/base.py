@@ -49,8 +49,9 @@ class Op:
     derives: bool = False
     #: intervals that tests draw the arguments from
     domain: tuple[tuple[float, float], ...] = ()
-    #: for each argument, a value where operator and partials are finite (None: they always are)
-    safe: tuple[float | None, ...] = ()
+    #: for each argument, a value where operator and partials are finite (None: they always are);
+    #: "identity" for matrices
+    safe: tuple[float | str | None, ...] = ()
     #: whether the result may share memory with an argument
     view: bool = False
     #: only moves entries about: elementwise functions commute with it

@@ -59,6 +59,7 @@ def _inv_vjp(m: Builder, g: Expr, out: Expr, a: Expr) -> Sequence[Any]:
 array(
     "inv",
     "Inverse of (a batch of) matrices; LinAlgError of the generated function for a singular one.",
+    safe=("identity",),
     mixes=last_two,
     call=_of_square("inv"),
     group="linear algebra",
@@ -108,6 +109,7 @@ array(
     "solve",
     "The x with `A @ x = b`, b a vector or (a batch of) matrices, as np.linalg.solve; LinAlgError "
     "of the generated function for a singular A.",
+    safe=("identity", None),
     mixes=last_two,
     call=_solve,
     group="linear algebra",
@@ -148,6 +150,7 @@ array(
     "logdet",
     "Logarithm of the determinant of (a batch of) matrices, never overflowing; NaN where the "
     "determinant is negative.",
+    safe=("identity",),
     mixes=last_two,
     call=_of_square("logdet"),
     group="linear algebra",

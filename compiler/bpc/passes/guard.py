@@ -16,6 +16,8 @@ from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
 from bpc.types import Shape
 
+#: the safe value of matrices that must be regular
+IDENTITY = "identity"
 #: how many equations the guards may add, for each one there is
 GROWTH = 10
 
@@ -27,7 +29,7 @@ def guard(function: Function) -> Function:
     return _Guard(function).run()
 
 
-def _safe(equation: Equation) -> tuple[float | None, ...]:
+def _safe(equation: Equation) -> tuple[float | str | None, ...]:
     """Safe values of the arguments that need one."""
     op = OPS[equation.op]
     values = op.safe
@@ -130,10 +132,12 @@ class _Guard:
             args = [copies.get(a, a) if isinstance(a, Var) else a for a in equation.args]
             for i, safe in enumerate(_safe(equation)):
                 if safe is not None:
-                    condition = m.broadcast_to(needed[var], args[i].type.shape)
+                    shape = args[i].type.shape
+                    condition = m.broadcast_to(_travel(m, equation, i, needed[var]), shape)
                     self.note()
                     if not self.guarded(args[i], condition.atom, safe):
-                        args[i] = m.select(condition, Expr(m, args[i]), safe).atom
+                        other = safe if safe != IDENTITY else _identity(m, shape)
+                        args[i] = m.select(condition, Expr(m, args[i]), other).atom
                         fresh = True
             out = Var(var.name, var.type, var.named)
             m.body.append(Equation(equation.op, tuple(args), (out,), equation.span, equation.attrs))
@@ -141,14 +145,16 @@ class _Guard:
         self.note()
         return copies, fresh
 
-    def guarded(self, arg: Atom, condition: Atom, safe: float) -> bool:
+    def guarded(self, arg: Atom, condition: Atom, safe: float | str) -> bool:
         """Whether an argument is already exchanged under a condition that computes the same."""
         if isinstance(arg, Literal) or arg not in self.index:
             return False
         select = self.m.body[self.index[arg]]
-        other = select.args[-1]
+        other = select.args[-1] if select.op == "select" else None
         exchanged = isinstance(other, Literal) and other.value == safe
-        return select.op == "select" and exchanged and self.same(select.args[0], condition)
+        if safe == IDENTITY and isinstance(other, Var) and other in self.index:
+            exchanged = self.m.body[self.index[other]].op in ("eye", "broadcast")
+        return exchanged and self.same(select.args[0], condition)
 
     def same(self, a: Atom, b: Atom) -> bool:
         """Whether two conditions are the same expression of the same variables."""
@@ -218,10 +224,15 @@ def _groups(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     mixes = OPS[e.op].mixes
     assert mixes is not None
     axes = mixes(*(a.type for a in e.args), **dict(e.attrs))
-    if c.shape == shape:
-        c = m.emit("any", c, axes=axes, keep=True) if axes else c
-    elif c.type.rank < len(shape) and axes:
-        c = m.expand(c, axes=axes)
-    elif c.type.rank == len(shape) and any(a.size.value == 1 for a in shape):
+    if c.type.rank == len(shape) - len(axes):
+        return m.broadcast_to(m.expand(c, axes=axes) if axes else c, shape)
+    if c.type.rank != len(shape):
+        return m.emit("any", c, axes=tuple(range(c.type.rank)), keep=False)
+    if any(c.shape[i].size.value != 1 for i in axes):
         c = m.emit("any", c, axes=axes, keep=True)
     return m.broadcast_to(c, shape)
+
+
+def _identity(m: Builder, shape: Shape) -> Expr:
+    """Matrices that are the identity."""
+    return m.broadcast_to(m.emit("eye", size=shape[-1]), shape)

@@ -28,7 +28,7 @@ def liftable(e: Equation, stacked: Sequence[bool]) -> bool:
 def lift(m: Builder, e: Equation, args: list[Expr], stacked: Sequence[bool], steps: Size) -> Expr:
     """The equation for all steps at once."""
     if e.op == "matmul":
-        return _matmul(m, e, args, stacked)
+        return _matmul(m, e, args, stacked, steps)
     if e.op == "gather":
         return m.emit("gather", *args, axis=0)
     if OPS[e.op].elementwise:
@@ -66,11 +66,28 @@ def _aligned(m: Builder, x: Expr, rank: int) -> Expr:
     return m.emit("reshape", x, shape=(x.shape[0], *ones, *x.shape[1:])) if ones else x
 
 
-def _matmul(m: Builder, e: Equation, args: list[Expr], stacked: Sequence[bool]) -> Expr:
+def _matmul(
+    m: Builder, e: Equation, args: list[Expr], stacked: Sequence[bool], steps: Size
+) -> Expr:
+    """Vectors become matrices where more than one axis comes before those of the product."""
     a, b = args
-    if not stacked[0] and e.args[1].type.rank == 1:  # A @ x[t] for all t is X @ A.T
-        rank = a.type.rank
-        return m.matmul(b, m.emit("transpose", a, order=(*range(rank - 2), rank - 1, rank - 2)))
-    if all(stacked) and e.args[1].type.rank < e.args[0].type.rank:
-        b = _aligned(m, b, a.type.rank)
-    return m.matmul(a, b)
+    ranks = [x.type.rank for x in e.args]
+    if ranks[0] <= 2 and ranks[1] <= 2 and not stacked[1]:
+        return m.matmul(a, b)
+    if ranks == [2, 1] and not stacked[0]:  # A @ x[t] for all t is X @ A.T
+        return m.matmul(b, m.emit("transpose", a, order=(1, 0)))
+    rank = max(2, *ranks) + 1
+    for i, x in enumerate(args):
+        if stacked[i] or ranks[i] > max(2, ranks[1 - i]):
+            x = _even(m, x, stacked[i], steps)
+            shape = x.shape[1:]
+        else:
+            shape = x.shape
+        if ranks[i] == 1:
+            shape = (*shape, ONE) if i else (ONE, *shape)
+        if x.type.rank > ranks[i]:
+            shape = (Axis(steps), *(ONE,) * (rank - 1 - len(shape)), *shape)
+        args[i] = x if shape == x.shape else m.emit("reshape", x, shape=shape)
+    product = m.matmul(*args)
+    shape = (Axis(steps), *e.out.type.shape)
+    return product if 1 not in ranks else m.emit("reshape", product, shape=shape)

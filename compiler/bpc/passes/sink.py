@@ -14,7 +14,7 @@ from dataclasses import replace
 from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Expr
 from bpc.ops.loops import Loop, close
-from bpc.passes.lift import liftable
+from bpc.passes.lift import lift, liftable
 from bpc.passes.outside import HEAVY, Outside, cone
 
 
@@ -184,9 +184,10 @@ class _After:
     def product(self, e: Equation) -> Expr:
         """The sum over t of a[t] @ b[t] as one product: steps and inner axes are its rows."""
         m = self.outside.m
-        a, b = (self.value(v)[0] for v in e.args)
-        if e.args[0].type.rank > 2 or e.args[1].type.rank != 2 or e.args[0].type.rank != 2:
-            return m.emit("sum", m.matmul(a, b), axes=(0,), keep=False)
+        (a, b), stacked = zip(*(self.value(v) for v in e.args))
+        if any(v.type.rank != 2 for v in e.args) or not all(stacked):
+            product = lift(m, e, [a, b], stacked, self.loop.length)
+            return m.emit("sum", product, axes=(0,), keep=False)
         return m.emit("rows_product", m.emit("transpose", a, order=(0, 2, 1)), b)
 
     def finish(self, value: Expr, out: Var) -> None:

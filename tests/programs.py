@@ -77,7 +77,7 @@ IMAGES = [
     "tanh(conv1d({}, {k}, pad=1))", "mean(tanh(conv2d(({})[..., new], {k}[:, :, new, :], pad=1)), axis=-1)",
     "avg_pool2d(({})[..., new], 3, stride=1, pad=1)[..., 0]", "layer_norm({}, {h}, 0, eps=0.5)",
     "max_pool2d(({})[..., new], 3, stride=1, pad=1)[..., 0]",
-    "tanh(conv_transpose2d(({})[..., new], {k}[:, :, new, :], pad=1)[..., 0])"
+    "tanh(conv_transpose2d(({})[..., new], {k}[..., new], pad=1)[..., 0])"
 ]  # fmt: skip
 VECTORS = ["solve({A}, {})", "inv({A}) @ ({})", "diag(outer({}, {h}))", "({}) @ diag({h})",
            "sum({nh} * ({}), axis=0) / N", "rms_norm({}, 1, eps=0.5)",

@@ -48,6 +48,7 @@ class _Guard:
         self.function = function
         self.m = Builder(function.body[0].span)
         self.index: dict[Var, int] = {}
+        self.noted = 0
         self.left = GROWTH * len(function.body) + 1000
 
     def run(self) -> Function:
@@ -67,8 +68,9 @@ class _Guard:
 
     def note(self) -> None:
         """Remember where the newest equations stand."""
-        for i in range(len(self.index), len(self.m.body)):
-            self.index[self.m.body[i].out] = i
+        for i in range(self.noted, len(self.m.body)):
+            self.index |= dict.fromkeys(self.m.body[i].outs, i)
+        self.noted = len(self.m.body)
 
     def branch(self, condition: Atom, value: Atom, taken: bool) -> Atom:
         """The value computed anew under the condition, if it has something to guard."""
@@ -95,6 +97,7 @@ class _Guard:
             for equation in m.body[mark:]:
                 self.index.pop(equation.out, None)
             del m.body[mark:]
+            self.noted = mark
             return value
         self.left -= len(m.body) - mark
         return copies[value]
@@ -127,6 +130,8 @@ class _Guard:
         m, copies, fresh = self.m, dict[Var, Var](), False
         self.note()
         for var in order:
+            if var in copies:  # with another result of its loop
+                continue
             equation = m.body[self.index[var]]
             m.span, m.hint = equation.span, ""
             args = [copies.get(a, a) if isinstance(a, Var) else a for a in equation.args]
@@ -139,9 +144,9 @@ class _Guard:
                         other = safe if safe != IDENTITY else _identity(m, shape)
                         args[i] = m.select(condition, Expr(m, args[i]), other).atom
                         fresh = True
-            out = Var(var.name, var.type, var.named)
-            m.body.append(Equation(equation.op, tuple(args), (out,), equation.span, equation.attrs))
-            copies[var] = out
+            outs = tuple(Var(o.name, o.type, o.named) for o in equation.outs)
+            m.body.append(Equation(equation.op, tuple(args), outs, equation.span, equation.attrs))
+            copies |= zip(equation.outs, outs)
         self.note()
         return copies, fresh
 

@@ -76,7 +76,6 @@ def value_and_grad(params, x, y):
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["T"] >= 1, "an index leaves the axis of size T (adding.bp:9)")
     _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
-    _require(dims["N"] != 0, "division by a size that is 0 (adding.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["T"], dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -226,8 +225,8 @@ def _value_and_grad(memory_Wx, memory_Wh, memory_b, head_W, head_b, x, y, T, N):
         memory_h_tanh = memory_h_tanh_steps[t]
         dJ_dmemory_o = dJ_dmemory_h_2 * memory_h_tanh  # nn.bp:84
         memory_o = memory_o_steps[t]
-        dmemory_c_mul = dJ_dmemory_h_2 * memory_o * (1.0 - memory_h_tanh**2)  # nn.bp:84
-        dJ_dmemory_c_2 = dJ_dmemory_c + dmemory_c_mul  # nn.bp:84
+        memory_c_mul = dJ_dmemory_h_2 * memory_o * (1.0 - memory_h_tanh**2)  # nn.bp:84
+        dJ_dmemory_c_2 = dJ_dmemory_c + memory_c_mul  # nn.bp:84
         memory_g = memory_g_steps[t]
         dJ_dmemory_i = dJ_dmemory_c_2 * memory_g  # nn.bp:83
         memory_i = memory_i_steps[t]
@@ -384,4 +383,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# ba98249ead894288f261a2ecb08c3fbe057f6b5d1d38f27eea7d6215b42a2315
+# 2a20f6989ab24cc7e8ac1c80fa4aa15b4121b1bd6f4a9dfdcccdb58cd5299297

@@ -106,7 +106,6 @@ def value_and_grad(params, x, label):
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
-    _require(dims["N"] != 0, "division by a size that is 0 (deep_net.bp:21)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -190,7 +189,6 @@ def _cost(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label):
 
 
 def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
-    dtype = W0.dtype
     # forward, left to right
     h0 = np.tanh(x @ W0 + b0)  # deep_net.bp:10
     step_1 = np.tanh(h0 @ W1 + b1)  # deep_net.bp:14
@@ -205,9 +203,7 @@ def _value_and_grad(W0, b0, W1, b1, W2, b2, W3, b3, W4, b4, V, c, x, label, N):
     J = _mean(_cross_entropy(logits, label))  # deep_net.bp:21
     # backward, right to left
     dJ_dJ = 1.0  # deep_net.bp:21
-    dlogits_select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # deep_net.bp:21
-    dlogits_sub = _softmax(logits) - _one_hot(label, 3, dtype)  # deep_net.bp:21
-    dJ_dlogits = dlogits_select[:, None] * dlogits_sub  # deep_net.bp:21
+    dJ_dlogits = _cross_entropy_slope(logits, label) / N  # deep_net.bp:21
     dJ_dc = _sum(dJ_dlogits, axis=0)  # deep_net.bp:20
     dJ_dh4 = dJ_dlogits @ V.T  # deep_net.bp:20
     dJ_dV = h4.T @ dJ_dlogits  # deep_net.bp:20
@@ -368,11 +364,6 @@ def _log_softmax(x, axis=-1):
     return z - np.log(_sum(np.exp(z), axis, True))
 
 
-def _one_hot(label, classes, dtype):
-    """1 at the label, 0 elsewhere, on a new last axis."""
-    return (label[..., None] == np.arange(classes)).astype(dtype)
-
-
 def _picked(scores, label, ignore):
     """scores[label] on the last axis; ValueError for a label that is out of range."""
     kept = label != ignore
@@ -396,5 +387,14 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
     return np.where(kept, -picked, 0.0)
 
 
+def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
+    """The gradient of each row's cross entropy: softmax(logits) minus the target."""
+    target = label[..., None] == np.arange(logits.shape[-1])
+    if smoothing:
+        target = (1.0 - smoothing) * target + smoothing / logits.shape[-1]
+    slope = _softmax(logits) - target.astype(logits.dtype)
+    return np.where((label == ignore)[..., None], 0.0, slope)
+
+
 # sha256 of the text above:
-# c86327bf01c1242e2fb51c439cbcb4f3ed80eebf41fe7eb4eb6679f2a19cc27d
+# 43812cc49c6f44ae065d680a906575021f2614733a127930371238a4dc3d06f8

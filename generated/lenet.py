@@ -88,7 +88,6 @@ def value_and_grad(params, image, label, rng=None):
     """
     arrays, dims = _bind(params, {"image": image, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (lenet.bp:14)")
-    _require(dims["N"] != 0, "division by a size that is 0 (lenet.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], _seed(rng))
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -206,9 +205,7 @@ def _value_and_grad(
     J = _mean(_cross_entropy(logits, label))  # lenet.bp:14
     # backward, right to left
     dJ_dJ = 1.0  # lenet.bp:14
-    dlogits_select = np.where(label == -1, 0.0, 1.0 / N).astype(dtype)  # lenet.bp:14
-    dlogits_sub = _softmax(logits) - _one_hot(label, 10, dtype)  # lenet.bp:14
-    dJ_dlogits = dlogits_select[:, None] * dlogits_sub  # lenet.bp:14
+    dJ_dlogits = _cross_entropy_slope(logits, label) / N  # lenet.bp:14
     dJ_dhead_b = _sum(dJ_dlogits, axis=0)  # nn.bp:10
     dJ_dh = dJ_dlogits @ head_W.T  # nn.bp:10
     dJ_dhead_W = h.T @ dJ_dlogits  # nn.bp:10
@@ -216,13 +213,7 @@ def _value_and_grad(
     dJ_dhidden_b = _sum(dJ_dhidden, axis=0)  # nn.bp:10
     dJ_dhidden_W = h_reshape.T @ dJ_dhidden  # nn.bp:10
     dJ_dmap2 = (dJ_dhidden @ hidden_W.T).reshape(N, 2, 2, 32)  # lenet.bp:11
-    dmap2_windows_eq = map2_windows == map2  # lenet.bp:10
-    dmap2_windows_count = np.count_nonzero(
-        dmap2_windows_eq, axis=0, keepdims=True
-    )  # lenet.bp:10
-    dmap2_windows_maximum = np.maximum(dmap2_windows_count, 1)  # lenet.bp:10
-    dmap2_windows_div = dJ_dmap2 / dmap2_windows_maximum.astype(dtype)  # lenet.bp:10
-    dJ_dmap2_windows = dmap2_windows_eq * dmap2_windows_div  # lenet.bp:10
+    dJ_dmap2_windows = dJ_dmap2 * _tie_share(map2_windows, map2, axis=0)  # lenet.bp:10
     dJ_dmap2_maximum = _unwindows(
         dJ_dmap2_windows, (N, 4, 4, 32), (2, 2), (2, 2)
     )  # lenet.bp:10
@@ -230,13 +221,7 @@ def _value_and_grad(
     dJ_dconv2_b = _sum(dJ_dconv2, axis=(0, 1, 2))  # nn.bp:19
     dJ_dmap1 = _conv_transpose2d(dJ_dconv2, conv2_W, (4, 4), pad=(1, 1))  # nn.bp:19
     dJ_dconv2_W = _conv2d_kernel(map1, dJ_dconv2, (3, 3), pad=(1, 1))  # nn.bp:19
-    dmap1_windows_eq = map1_windows == map1  # lenet.bp:9
-    dmap1_windows_count = np.count_nonzero(
-        dmap1_windows_eq, axis=0, keepdims=True
-    )  # lenet.bp:9
-    dmap1_windows_maximum = np.maximum(dmap1_windows_count, 1)  # lenet.bp:9
-    dmap1_windows_div = dJ_dmap1 / dmap1_windows_maximum.astype(dtype)  # lenet.bp:9
-    dJ_dmap1_windows = dmap1_windows_eq * dmap1_windows_div  # lenet.bp:9
+    dJ_dmap1_windows = dJ_dmap1 * _tie_share(map1_windows, map1, axis=0)  # lenet.bp:9
     dJ_dmap1_maximum = _unwindows(
         dJ_dmap1_windows, (N, 8, 8, 16), (2, 2), (2, 2)
     )  # lenet.bp:9
@@ -361,6 +346,13 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
+def _tie_share(x, top, axis=None, keepdims=False):
+    """1 at the entries that equal the extremum, shared equally among several; 0 elsewhere."""
+    ties = x == (top if keepdims or axis is None else np.expand_dims(top, axis))
+    count = np.count_nonzero(ties, axis=axis, keepdims=True)
+    return ties / np.maximum(count, 1).astype(x.dtype)
+
+
 def _softmax(x, axis=-1):
     """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
     e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
@@ -371,11 +363,6 @@ def _log_softmax(x, axis=-1):
     """x - log(sum(exp(x))), shifted by the maximum so that nothing overflows."""
     z = x - x.max(axis, keepdims=True, initial=-np.inf)
     return z - np.log(_sum(np.exp(z), axis, True))
-
-
-def _one_hot(label, classes, dtype):
-    """1 at the label, 0 elsewhere, on a new last axis."""
-    return (label[..., None] == np.arange(classes)).astype(dtype)
 
 
 def _picked(scores, label, ignore):
@@ -399,6 +386,15 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
     if smoothing:
         picked = (1.0 - smoothing) * picked + smoothing * log_p.mean(-1)
     return np.where(kept, -picked, 0.0)
+
+
+def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
+    """The gradient of each row's cross entropy: softmax(logits) minus the target."""
+    target = label[..., None] == np.arange(logits.shape[-1])
+    if smoothing:
+        target = (1.0 - smoothing) * target + smoothing / logits.shape[-1]
+    slope = _softmax(logits) - target.astype(logits.dtype)
+    return np.where((label == ignore)[..., None], 0.0, slope)
 
 
 def _sliding(x, size, stride=(1, 1), pad=(0, 0), dilation=(1, 1)):
@@ -492,4 +488,4 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 # sha256 of the text above:
-# 8c72fe3e70a3de5494cb6e9a410e31b53b088531261c7e03c12f84ff095ed543
+# d4ece0135637f958cfbf68d68e2c4f995281a3507e2acd85c6e189e8a86ec38a

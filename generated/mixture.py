@@ -54,7 +54,6 @@ def value_and_grad(params, x):
     """
     arrays, dims = _bind(params, {"x": x})
     _require(dims["N"] >= 1, "mean of no entries (mixture.bp:14)")
-    _require(dims["N"] != 0, "division by a size that is 0 (mixture.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["D"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -131,16 +130,14 @@ def _value_and_grad(weight, centre, root, x, N, D):
     J = -_mean(J_logsumexp)  # mixture.bp:14
     # backward, right to left
     dJ_dJ = 1.0  # mixture.bp:14
-    dlog_p_select = np.where(J_logsumexp == -np.inf, 0.0, J_logsumexp)  # mixture.bp:14
-    dlog_p_sub = log_p - dlog_p_select[:, None]  # mixture.bp:14
-    dlog_p_expand_dims = np.full((N,), -1.0 / N, dtype)[:, None]  # mixture.bp:14
-    dJ_dlog_p = dlog_p_expand_dims * np.exp(dlog_p_sub)  # mixture.bp:14
+    log_p_select = np.where(J_logsumexp == -np.inf, 0.0, J_logsumexp)  # mixture.bp:14
+    log_p_sub = log_p - log_p_select[:, None]  # mixture.bp:14
+    dJ_dlog_p = -1.0 / N * np.exp(log_p_sub)  # mixture.bp:14
     dJ_dlog_p_sub = _sum(dJ_dlog_p, axis=0)  # mixture.bp:12
     dJ_dapart = 2.0 * ((-0.5 * dJ_dlog_p)[:, :, None] * apart)  # mixture.bp:12
     dJ_dlog_volume = -dJ_dlog_p_sub  # mixture.bp:12
-    dweight_sum = _sum(dJ_dlog_p_sub, keepdims=True)  # mixture.bp:12
-    dweight_mul = np.exp(log_p_log_softmax) * dweight_sum  # mixture.bp:12
-    dJ_dweight = dJ_dlog_p_sub - dweight_mul  # mixture.bp:12
+    weight_sum = _sum(dJ_dlog_p_sub, keepdims=True)  # mixture.bp:12
+    dJ_dweight = dJ_dlog_p_sub - np.exp(log_p_log_softmax) * weight_sum  # mixture.bp:12
     dJ_dlower = np.einsum("nke,nkd->kde", dJ_dapart, apart_sub)  # mixture.bp:10
     dJ_dapart_broadcast = -np.einsum("nke,kde->nkd", dJ_dapart, lower)  # mixture.bp:10
     dJ_dcentre = _sum(dJ_dapart_broadcast, axis=0)  # mixture.bp:10
@@ -280,4 +277,4 @@ def _log_softmax(x, axis=-1):
 
 
 # sha256 of the text above:
-# 647734e6501b6fc6d81e272272a7eaf1c88c58e8aff6ea8788b59537bcf8318d
+# ec324addd7acb4b03723aae7e47228681fa9252938446e48514746ebef405597

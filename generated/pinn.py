@@ -78,7 +78,6 @@ def value_and_grad(params, x, t):
     """
     arrays, dims = _bind(params, {"x": x, "t": t})
     _require(dims["N"] >= 1, "mean of no entries (pinn.bp:20)")
-    _require(dims["N"] != 0, "division by a size that is 0 (pinn.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -128,36 +127,24 @@ def _forward(hidden1_W, hidden1_b, hidden2_W, hidden2_b, head_W, head_b, x, t, N
     u_sub = 1.0 - x  # pinn.bp:12
     u_mul_2 = u_mul * u_sub  # pinn.bp:12
     u = u_sin + u_mul_2 * net  # pinn.bp:12
-    du_dnet = u_mul_2  # pinn.bp:12
-    dz2_transpose = head_W.T  # nn.bp:10
-    du_dz2 = du_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
-    dhidden2_sub = 1.0 - z2**2  # pinn.bp:10
-    dz1_transpose = hidden2_W.T  # nn.bp:10
-    du_dz1 = du_dz2 * dhidden2_sub @ dz1_transpose  # nn.bp:10
-    dhidden1_sub = 1.0 - z1**2  # pinn.bp:9
-    dz1_stack_transpose = hidden1_W.T  # nn.bp:10
-    dt_reshape = (du_dz1 * dhidden1_sub @ dz1_stack_transpose)[:, 1]  # pinn.bp:9
-    du_dt = net * u_sub * x + dt_reshape  # pinn.bp:9
-    u_t = du_dt  # pinn.bp:15
-    du_dnet_2 = u_mul_2  # pinn.bp:12
-    du_dz2_2 = du_dnet_2.reshape(N, 1) @ dz2_transpose  # nn.bp:10
-    du_dz1_2 = du_dz2_2 * dhidden2_sub @ dz1_transpose  # nn.bp:10
+    du_dz2 = u_mul_2.reshape(N, 1) @ head_W.T  # nn.bp:10
+    hidden2_sub = 1.0 - z2**2  # pinn.bp:10
+    du_dz1 = du_dz2 * hidden2_sub @ hidden2_W.T  # nn.bp:10
+    hidden1_sub = 1.0 - z1**2  # pinn.bp:9
+    u_t = net * u_sub * x + (du_dz1 * hidden1_sub @ hidden1_W.T)[:, 1]  # pinn.bp:15
     ones = np.ones((N, 1), dtype)  # pinn.bp:9
     du_x_ddu_dhidden1 = _unslice(ones, (N, 2), np.s_[:, :1]) @ hidden1_W  # nn.bp:10
-    du_x_ddu_dz1 = du_x_ddu_dhidden1 * dhidden1_sub  # pinn.bp:9
-    du_x_ddu_dhidden2 = du_x_ddu_dz1 @ hidden2_W  # nn.bp:10
-    du_x_ddu_dz2 = du_x_ddu_dhidden2 * dhidden2_sub  # pinn.bp:10
-    du_x_ddu_dnet = (du_x_ddu_dz2 @ head_W).reshape(N)  # pinn.bp:11
-    du_x_dnet = t * u_sub - u_mul  # pinn.bp:12
-    mul = -2.0 * (du_x_ddu_dhidden2 * du_dz2_2 * z2)  # pinn.bp:10
-    du_x_dz2 = mul + du_x_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
-    mul_2 = -2.0 * (du_x_ddu_dhidden1 * du_dz1_2 * z1)  # pinn.bp:9
-    du_x_dz1 = mul_2 + du_x_dz2 * dhidden2_sub @ dz1_transpose  # nn.bp:10
+    du_x_ddu_dhidden2 = du_x_ddu_dhidden1 * hidden1_sub @ hidden2_W  # nn.bp:10
+    du_x_ddu_dnet = (du_x_ddu_dhidden2 * hidden2_sub @ head_W).reshape(N)  # pinn.bp:11
+    z2_matmul = (t * u_sub - u_mul).reshape(N, 1) @ head_W.T  # nn.bp:10
+    sub = z2_matmul - 2.0 * (du_x_ddu_dhidden2 * du_dz2 * z2)  # nn.bp:10
+    mul = 2.0 * (du_x_ddu_dhidden1 * du_dz1 * z1)  # nn.bp:10
+    sub_2 = sub * hidden2_sub @ hidden2_W.T - mul  # nn.bp:10
     du_x_dx = (
         (du_x_ddu_dnet * u_sub - net) * t
         - (t * net + du_x_ddu_dnet * u_mul)
-        + -9.869604401089358 * u_sin
-        + (du_x_dz1 * dhidden1_sub @ dz1_stack_transpose)[:, 0]
+        - 9.869604401089358 * u_sin
+        + (sub_2 * hidden1_sub @ hidden1_W.T)[:, 0]
     )  # pinn.bp:9
     u_xx = du_x_dx  # pinn.bp:17
     residual = u_t - 0.1 * u_xx  # pinn.bp:18
@@ -172,37 +159,24 @@ def _cost(hidden1_W, hidden1_b, hidden2_W, hidden2_b, head_W, head_b, x, t, N):
     net = (z2 @ head_W + head_b).reshape(N)  # pinn.bp:11
     u_mul = t * x  # pinn.bp:12
     u_sub = 1.0 - x  # pinn.bp:12
-    u_mul_2 = u_mul * u_sub  # pinn.bp:12
-    du_dnet = u_mul_2  # pinn.bp:12
-    dz2_transpose = head_W.T  # nn.bp:10
-    du_dz2 = du_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
-    dhidden2_sub = 1.0 - z2**2  # pinn.bp:10
-    dz1_transpose = hidden2_W.T  # nn.bp:10
-    du_dz1 = du_dz2 * dhidden2_sub @ dz1_transpose  # nn.bp:10
-    dhidden1_sub = 1.0 - z1**2  # pinn.bp:9
-    dz1_stack_transpose = hidden1_W.T  # nn.bp:10
-    dt_reshape = (du_dz1 * dhidden1_sub @ dz1_stack_transpose)[:, 1]  # pinn.bp:9
-    du_dt = net * u_sub * x + dt_reshape  # pinn.bp:9
-    u_t = du_dt  # pinn.bp:15
-    du_dnet_2 = u_mul_2  # pinn.bp:12
-    du_dz2_2 = du_dnet_2.reshape(N, 1) @ dz2_transpose  # nn.bp:10
-    du_dz1_2 = du_dz2_2 * dhidden2_sub @ dz1_transpose  # nn.bp:10
+    du_dz2 = (u_mul * u_sub).reshape(N, 1) @ head_W.T  # nn.bp:10
+    hidden2_sub = 1.0 - z2**2  # pinn.bp:10
+    du_dz1 = du_dz2 * hidden2_sub @ hidden2_W.T  # nn.bp:10
+    hidden1_sub = 1.0 - z1**2  # pinn.bp:9
+    u_t = net * u_sub * x + (du_dz1 * hidden1_sub @ hidden1_W.T)[:, 1]  # pinn.bp:15
     ones = np.ones((N, 1), dtype)  # pinn.bp:9
     du_x_ddu_dhidden1 = _unslice(ones, (N, 2), np.s_[:, :1]) @ hidden1_W  # nn.bp:10
-    du_x_ddu_dz1 = du_x_ddu_dhidden1 * dhidden1_sub  # pinn.bp:9
-    du_x_ddu_dhidden2 = du_x_ddu_dz1 @ hidden2_W  # nn.bp:10
-    du_x_ddu_dz2 = du_x_ddu_dhidden2 * dhidden2_sub  # pinn.bp:10
-    du_x_ddu_dnet = (du_x_ddu_dz2 @ head_W).reshape(N)  # pinn.bp:11
-    du_x_dnet = t * u_sub - u_mul  # pinn.bp:12
-    mul = -2.0 * (du_x_ddu_dhidden2 * du_dz2_2 * z2)  # pinn.bp:10
-    du_x_dz2 = mul + du_x_dnet.reshape(N, 1) @ dz2_transpose  # nn.bp:10
-    mul_2 = -2.0 * (du_x_ddu_dhidden1 * du_dz1_2 * z1)  # pinn.bp:9
-    du_x_dz1 = mul_2 + du_x_dz2 * dhidden2_sub @ dz1_transpose  # nn.bp:10
+    du_x_ddu_dhidden2 = du_x_ddu_dhidden1 * hidden1_sub @ hidden2_W  # nn.bp:10
+    du_x_ddu_dnet = (du_x_ddu_dhidden2 * hidden2_sub @ head_W).reshape(N)  # pinn.bp:11
+    z2_matmul = (t * u_sub - u_mul).reshape(N, 1) @ head_W.T  # nn.bp:10
+    sub = z2_matmul - 2.0 * (du_x_ddu_dhidden2 * du_dz2 * z2)  # nn.bp:10
+    mul = 2.0 * (du_x_ddu_dhidden1 * du_dz1 * z1)  # nn.bp:10
+    sub_2 = sub * hidden2_sub @ hidden2_W.T - mul  # nn.bp:10
     du_x_dx = (
         (du_x_ddu_dnet * u_sub - net) * t
         - (t * net + du_x_ddu_dnet * u_mul)
-        + -9.869604401089358 * np.sin(3.141592653589793 * x)
-        + (du_x_dz1 * dhidden1_sub @ dz1_stack_transpose)[:, 0]
+        - 9.869604401089358 * np.sin(3.141592653589793 * x)
+        + (sub_2 * hidden1_sub @ hidden1_W.T)[:, 0]
     )  # pinn.bp:9
     u_xx = du_x_dx  # pinn.bp:17
     residual = u_t - 0.1 * u_xx  # pinn.bp:18
@@ -221,46 +195,33 @@ def _value_and_grad(
     net = (z2 @ head_W + head_b).reshape(N)  # pinn.bp:11
     u_mul = t * x  # pinn.bp:12
     u_sub = 1.0 - x  # pinn.bp:12
-    u_mul_2 = u_mul * u_sub  # pinn.bp:12
-    du_dnet = u_mul_2  # pinn.bp:12
-    du_dhead = du_dnet.reshape(N, 1)  # pinn.bp:11
-    dz2_transpose = head_W.T  # nn.bp:10
-    du_dz2 = du_dhead @ dz2_transpose  # nn.bp:10
-    dhidden2_sub = 1.0 - z2**2  # pinn.bp:10
-    du_dhidden2 = du_dz2 * dhidden2_sub  # pinn.bp:10
-    dz1_transpose = hidden2_W.T  # nn.bp:10
-    du_dz1 = du_dhidden2 @ dz1_transpose  # nn.bp:10
-    dhidden1_sub = 1.0 - z1**2  # pinn.bp:9
-    du_dhidden1 = du_dz1 * dhidden1_sub  # pinn.bp:9
-    dz1_stack_transpose = hidden1_W.T  # nn.bp:10
-    du_dt = net * u_sub * x + (du_dhidden1 @ dz1_stack_transpose)[:, 1]  # pinn.bp:9
-    u_t = du_dt  # pinn.bp:15
-    du_dnet_2 = u_mul_2  # pinn.bp:12
-    du_dhead_2 = du_dnet_2.reshape(N, 1)  # pinn.bp:11
-    du_dz2_2 = du_dhead_2 @ dz2_transpose  # nn.bp:10
-    du_dhidden2_2 = du_dz2_2 * dhidden2_sub  # pinn.bp:10
-    du_dz1_2 = du_dhidden2_2 @ dz1_transpose  # nn.bp:10
+    du_dhead = (u_mul * u_sub).reshape(N, 1)  # pinn.bp:11
+    du_dz2 = du_dhead @ head_W.T  # nn.bp:10
+    hidden2_sub = 1.0 - z2**2  # pinn.bp:10
+    du_dhidden2 = du_dz2 * hidden2_sub  # pinn.bp:10
+    du_dz1 = du_dhidden2 @ hidden2_W.T  # nn.bp:10
+    hidden1_sub = 1.0 - z1**2  # pinn.bp:9
+    du_dhidden1 = du_dz1 * hidden1_sub  # pinn.bp:9
+    u_t = net * u_sub * x + (du_dhidden1 @ hidden1_W.T)[:, 1]  # pinn.bp:15
     ones = np.ones((N, 1), dtype)  # pinn.bp:9
     du_x_ddu_dz1_stack = _unslice(ones, (N, 2), np.s_[:, :1])  # pinn.bp:9
     du_x_ddu_dhidden1 = du_x_ddu_dz1_stack @ hidden1_W  # nn.bp:10
-    du_x_ddu_dz1 = du_x_ddu_dhidden1 * dhidden1_sub  # pinn.bp:9
-    du_x_ddhidden1_sub = du_x_ddu_dhidden1 * du_dz1_2  # pinn.bp:9
+    du_x_ddu_dz1 = du_x_ddu_dhidden1 * hidden1_sub  # pinn.bp:9
+    du_x_dhidden1_sub = du_x_ddu_dhidden1 * du_dz1  # pinn.bp:9
     du_x_ddu_dhidden2 = du_x_ddu_dz1 @ hidden2_W  # nn.bp:10
-    du_x_ddu_dz2 = du_x_ddu_dhidden2 * dhidden2_sub  # pinn.bp:10
-    du_x_ddhidden2_sub = du_x_ddu_dhidden2 * du_dz2_2  # pinn.bp:10
+    du_x_ddu_dz2 = du_x_ddu_dhidden2 * hidden2_sub  # pinn.bp:10
+    du_x_dhidden2_sub = du_x_ddu_dhidden2 * du_dz2  # pinn.bp:10
     du_x_ddu_dnet = (du_x_ddu_dz2 @ head_W).reshape(N)  # pinn.bp:11
-    du_x_dnet = t * u_sub - u_mul  # pinn.bp:12
-    du_x_dhead = du_x_dnet.reshape(N, 1)  # pinn.bp:11
-    du_x_dz2 = -2.0 * (du_x_ddhidden2_sub * z2) + du_x_dhead @ dz2_transpose  # nn.bp:10
-    du_x_dhidden2 = du_x_dz2 * dhidden2_sub  # pinn.bp:10
-    mul = -2.0 * (du_x_ddhidden1_sub * z1)  # pinn.bp:9
-    du_x_dz1 = mul + du_x_dhidden2 @ dz1_transpose  # nn.bp:10
-    du_x_dhidden1 = du_x_dz1 * dhidden1_sub  # pinn.bp:9
+    du_x_dhead = (t * u_sub - u_mul).reshape(N, 1)  # pinn.bp:11
+    sub = du_x_dhead @ head_W.T - 2.0 * (du_x_dhidden2_sub * z2)  # nn.bp:10
+    du_x_dhidden2 = sub * hidden2_sub  # pinn.bp:10
+    sub_2 = du_x_dhidden2 @ hidden2_W.T - 2.0 * (du_x_dhidden1_sub * z1)  # nn.bp:10
+    du_x_dhidden1 = sub_2 * hidden1_sub  # pinn.bp:9
     du_x_dx = (
         (du_x_ddu_dnet * u_sub - net) * t
         - (t * net + du_x_ddu_dnet * u_mul)
-        + -9.869604401089358 * np.sin(3.141592653589793 * x)
-        + (du_x_dhidden1 @ dz1_stack_transpose)[:, 0]
+        - 9.869604401089358 * np.sin(3.141592653589793 * x)
+        + (du_x_dhidden1 @ hidden1_W.T)[:, 0]
     )  # pinn.bp:9
     u_xx = du_x_dx  # pinn.bp:17
     residual = u_t - 0.1 * u_xx  # pinn.bp:18
@@ -269,88 +230,71 @@ def _value_and_grad(
     dJ_dJ = 1.0  # pinn.bp:20
     dJ_dresidual = 2.0 * (residual / N)  # pinn.bp:20
     dJ_du_xx = -0.1 * dJ_dresidual  # pinn.bp:18
-    dJ_ddu_x_dx = dJ_du_xx  # pinn.bp:17
-    dJ_ddu_x_dz1_stack = _unslice(dJ_ddu_x_dx, (N, 2), np.s_[:, 0])  # pinn.bp:9
+    dJ_ddu_x_dz1_stack = _unslice(dJ_du_xx, (N, 2), np.s_[:, 0])  # pinn.bp:9
     dJ_ddu_x_dhidden1 = dJ_ddu_x_dz1_stack @ hidden1_W  # nn.bp:10
-    dJ_ddu_x_dz1 = dJ_ddu_x_dhidden1 * dhidden1_sub  # pinn.bp:9
+    dJ_ddu_x_dz1 = dJ_ddu_x_dhidden1 * hidden1_sub  # pinn.bp:9
     dJ_ddu_x_dhidden2 = dJ_ddu_x_dz1 @ hidden2_W  # nn.bp:10
-    dJ_ddu_x_dz2 = dJ_ddu_x_dhidden2 * dhidden2_sub  # pinn.bp:10
-    dJ_ddu_x_du_mul = dJ_ddu_x_dx * t  # pinn.bp:12
-    dJ_ddu_x_ddu_dnet = dJ_ddu_x_du_mul * u_sub - dJ_ddu_x_dx * u_mul  # pinn.bp:12
-    dJ_ddu_x_ddu_dhead = dJ_ddu_x_ddu_dnet.reshape(N, 1)  # pinn.bp:11
-    dJ_ddu_x_ddu_dz2 = dJ_ddu_x_ddu_dhead @ dz2_transpose  # nn.bp:10
-    mul_2 = dJ_ddu_x_dz2 * z2  # pinn.bp:10
-    ddu_x_ddu_dhidden2_mul = dJ_ddu_x_ddu_dz2 * dhidden2_sub  # pinn.bp:10
-    mul_3 = -2.0 * (mul_2 * du_dz2_2)  # pinn.bp:10
-    dJ_ddu_x_ddu_dhidden2 = mul_3 + ddu_x_ddu_dhidden2_mul  # pinn.bp:10
-    dJ_ddu_x_ddu_dz1 = dJ_ddu_x_ddu_dhidden2 @ dz1_transpose  # nn.bp:10
-    mul_4 = dJ_ddu_x_dz1 * z1  # pinn.bp:9
-    dJ_ddu_dz1 = -2.0 * (mul_4 * du_x_ddu_dhidden1)  # pinn.bp:9
-    ddu_x_ddu_dhidden1_mul = dJ_ddu_x_ddu_dz1 * dhidden1_sub  # pinn.bp:9
-    mul_5 = -2.0 * (mul_4 * du_dz1_2)  # pinn.bp:9
-    dJ_ddu_x_ddu_dhidden1 = mul_5 + ddu_x_ddu_dhidden1_mul  # pinn.bp:9
-    dddu_dhidden1_transpose_transpose = du_x_ddu_dz1_stack.T  # nn.bp:10
-    dJ_dddu_dhidden1_transpose = (
-        dddu_dhidden1_transpose_transpose @ dJ_ddu_x_ddu_dhidden1
-    )  # nn.bp:10
-    dJ_ddu_dhidden2 = dJ_ddu_dz1 @ hidden2_W  # nn.bp:10
-    mul_6 = -2.0 * (mul_2 * du_x_ddu_dhidden2)  # pinn.bp:10
-    dJ_ddu_dz2 = mul_6 + dJ_ddu_dhidden2 * dhidden2_sub  # pinn.bp:10
+    dJ_ddu_x_dz2 = dJ_ddu_x_dhidden2 * hidden2_sub  # pinn.bp:10
+    dJ_ddu_x_du_mul = dJ_du_xx * t  # pinn.bp:12
+    sub_3 = dJ_ddu_x_du_mul * u_sub - dJ_du_xx * u_mul  # pinn.bp:12
+    dJ_ddu_x_ddu_dhead = sub_3.reshape(N, 1)  # pinn.bp:11
+    dJ_ddu_x_ddu_dz2 = dJ_ddu_x_ddu_dhead @ head_W.T  # nn.bp:10
+    mul = dJ_ddu_x_dz2 * z2  # pinn.bp:10
+    sub_4 = dJ_ddu_x_ddu_dz2 * hidden2_sub - 2.0 * (mul * du_dz2)  # pinn.bp:10
+    dJ_ddu_x_ddu_dz1 = sub_4 @ hidden2_W.T  # nn.bp:10
+    mul_2 = dJ_ddu_x_dz1 * z1  # pinn.bp:9
+    transpose = (dJ_ddu_x_ddu_dz1 * hidden1_sub - 2.0 * (mul_2 * du_dz1)).T  # nn.bp:10
+    matmul = transpose @ du_x_ddu_dz1_stack  # nn.bp:10
     dJ_du_t = dJ_dresidual  # pinn.bp:18
-    dJ_ddu_dt = dJ_du_t  # pinn.bp:15
-    dJ_ddu_dz1_stack = _unslice(dJ_ddu_dt, (N, 2), np.s_[:, 1])  # pinn.bp:9
+    dJ_ddu_dz1_stack = _unslice(dJ_du_t, (N, 2), np.s_[:, 1])  # pinn.bp:9
     dJ_ddu_dhidden1 = dJ_ddu_dz1_stack @ hidden1_W  # nn.bp:10
-    dJ_ddz1_stack_transpose = (
-        du_x_dhidden1.T @ dJ_ddu_x_dz1_stack
-        + dJ_dddu_dhidden1_transpose.T
-        + du_dhidden1.T @ dJ_ddu_dz1_stack
+    dJ_dz1_stack_transpose = (
+        du_x_dhidden1.T @ dJ_ddu_x_dz1_stack + matmul + du_dhidden1.T @ dJ_ddu_dz1_stack
     )  # nn.bp:10
-    dJ_ddu_dz1_2 = dJ_ddu_dhidden1 * dhidden1_sub  # pinn.bp:9
-    dJ_ddhidden1_sub = (
-        dJ_ddu_x_dhidden1 * du_x_dz1
+    dJ_dhidden1_sub = (
+        dJ_ddu_x_dhidden1 * sub_2
         + dJ_ddu_x_ddu_dz1 * du_x_ddu_dhidden1
         + dJ_ddu_dhidden1 * du_dz1
     )  # pinn.bp:9
-    dJ_ddu_dhidden2_2 = dJ_ddu_dz1_2 @ hidden2_W  # nn.bp:10
-    dJ_ddz1_transpose = (
-        du_x_dhidden2.T @ dJ_ddu_x_dz1
-        + (du_x_ddu_dz1.T @ dJ_ddu_x_ddu_dhidden2).T
-        + du_dhidden2_2.T @ dJ_ddu_dz1
-        + du_dhidden2.T @ dJ_ddu_dz1_2
+    mul_3 = 2.0 * (mul_2 * du_x_ddu_dhidden1)  # pinn.bp:9
+    sub_5 = dJ_ddu_dhidden1 * hidden1_sub - mul_3  # pinn.bp:9
+    dJ_ddu_dhidden2 = sub_5 @ hidden2_W  # nn.bp:10
+    dJ_dz1_transpose = (
+        du_x_dhidden2.T @ dJ_ddu_x_dz1 + sub_4.T @ du_x_ddu_dz1 + du_dhidden2.T @ sub_5
     )  # nn.bp:10
-    dJ_ddu_dz2_2 = dJ_ddu_dhidden2_2 * dhidden2_sub  # pinn.bp:10
-    dJ_ddhidden2_sub = (
-        dJ_ddu_x_dhidden2 * du_x_dz2
+    dJ_dhidden2_sub = (
+        dJ_ddu_x_dhidden2 * sub
         + dJ_ddu_x_ddu_dz2 * du_x_ddu_dhidden2
-        + dJ_ddu_dhidden2 * du_dz2_2
-        + dJ_ddu_dhidden2_2 * du_dz2
+        + dJ_ddu_dhidden2 * du_dz2
     )  # pinn.bp:10
-    dJ_ddz2_transpose = (
+    mul_4 = 2.0 * (mul * du_x_ddu_dhidden2)  # pinn.bp:10
+    sub_6 = dJ_ddu_dhidden2 * hidden2_sub - mul_4  # pinn.bp:10
+    z2_transpose_matmul = du_dhead.T @ sub_6  # nn.bp:10
+    dJ_dz2_transpose = (
         du_x_dhead.T @ dJ_ddu_x_dz2
-        + (du_x_ddu_dz2.T @ dJ_ddu_x_ddu_dhead).T
-        + du_dhead_2.T @ dJ_ddu_dz2
-        + du_dhead.T @ dJ_ddu_dz2_2
+        + dJ_ddu_x_ddu_dhead.T @ du_x_ddu_dz2
+        + z2_transpose_matmul
     )  # nn.bp:10
-    dJ_dnet = -dJ_ddu_x_du_mul - dJ_ddu_x_du_mul + dJ_ddu_dt * x * u_sub  # pinn.bp:12
+    dJ_dnet = dJ_du_t * x * u_sub - 2.0 * dJ_ddu_x_du_mul  # pinn.bp:12
     dJ_dhead = dJ_dnet.reshape(N, 1)  # pinn.bp:11
     dJ_dhead_b = _sum(dJ_dhead, axis=0)  # nn.bp:10
     dJ_dz2 = (
-        -2.0 * (dJ_ddu_x_dz2 * du_x_ddhidden2_sub)
-        + -2.0 * (dJ_ddhidden2_sub * z2)
-        + dJ_dhead @ dz2_transpose
+        -2.0 * (dJ_ddu_x_dz2 * du_x_dhidden2_sub)
+        - 2.0 * (dJ_dhidden2_sub * z2)
+        + dJ_dhead @ head_W.T
     )  # nn.bp:10
-    dJ_dhidden2 = dJ_dz2 * dhidden2_sub  # pinn.bp:10
+    dJ_dhidden2 = dJ_dz2 * hidden2_sub  # pinn.bp:10
     dJ_dhidden2_b = _sum(dJ_dhidden2, axis=0)  # nn.bp:10
     dJ_dz1 = (
-        -2.0 * (dJ_ddu_x_dz1 * du_x_ddhidden1_sub)
-        + -2.0 * (dJ_ddhidden1_sub * z1)
-        + dJ_dhidden2 @ dz1_transpose
+        -2.0 * (dJ_ddu_x_dz1 * du_x_dhidden1_sub)
+        - 2.0 * (dJ_dhidden1_sub * z1)
+        + dJ_dhidden2 @ hidden2_W.T
     )  # nn.bp:10
-    dJ_dhidden1 = dJ_dz1 * dhidden1_sub  # pinn.bp:9
+    dJ_dhidden1 = dJ_dz1 * hidden1_sub  # pinn.bp:9
     dJ_dhidden1_b = _sum(dJ_dhidden1, axis=0)  # nn.bp:10
-    dJ_dhidden1_W = dJ_ddz1_stack_transpose.T + z1_stack.T @ dJ_dhidden1  # nn.bp:10
-    dJ_dhidden2_W = dJ_ddz1_transpose.T + z1.T @ dJ_dhidden2  # nn.bp:10
-    dJ_dhead_W = dJ_ddz2_transpose.T + z2.T @ dJ_dhead  # nn.bp:10
+    dJ_dhidden1_W = dJ_dz1_stack_transpose.T + z1_stack.T @ dJ_dhidden1  # nn.bp:10
+    dJ_dhidden2_W = dJ_dz1_transpose.T + z1.T @ dJ_dhidden2  # nn.bp:10
+    dJ_dhead_W = dJ_dz2_transpose.T + z2.T @ dJ_dhead  # nn.bp:10
     return (
         J,
         dJ_dhidden1_W,
@@ -475,4 +419,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# 737fb762bbe1246487ff43ffc2091393f44ce843df44e7128a4ba8c31aa74029
+# 32ce750210375f9e1574f44882582face2002ca8dacfbfad4876d40f79ee8076

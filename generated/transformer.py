@@ -116,9 +116,7 @@ def forward(params, token):
     token                          int [N, T]         the characters, 0 to V-1
     """
     arrays, dims = _bind(params, {"token": token})
-    _require(
-        -dims["T"] + 64 >= 0, "an index leaves the axis of size 64 (transformer.bp:22)"
-    )
+    _require(dims["T"] <= 64, "an index leaves the axis of size 64 (transformer.bp:22)")
     _require(dims["T"] >= 0, "an index leaves the axis of size 64 (transformer.bp:22)")
     return np.ascontiguousarray(_forward(*arrays, dims["N"], dims["T"]))
 
@@ -160,9 +158,7 @@ def cost(params, token, target):
     target                         int [N, T]         those that follow them
     """
     arrays, dims = _bind(params, {"token": token, "target": target})
-    _require(
-        -dims["T"] + 64 >= 0, "an index leaves the axis of size 64 (transformer.bp:22)"
-    )
+    _require(dims["T"] <= 64, "an index leaves the axis of size 64 (transformer.bp:22)")
     _require(dims["T"] >= 0, "an index leaves the axis of size 64 (transformer.bp:22)")
     _require(dims["N"] >= 1, "mean of no entries (transformer.bp:28)")
     _require(dims["T"] >= 1, "mean of no entries (transformer.bp:28)")
@@ -206,9 +202,7 @@ def value_and_grad(params, token, target):
     target                         int [N, T]         those that follow them
     """
     arrays, dims = _bind(params, {"token": token, "target": target})
-    _require(
-        -dims["T"] + 64 >= 0, "an index leaves the axis of size 64 (transformer.bp:22)"
-    )
+    _require(dims["T"] <= 64, "an index leaves the axis of size 64 (transformer.bp:22)")
     _require(dims["T"] >= 0, "an index leaves the axis of size 64 (transformer.bp:22)")
     _require(dims["N"] >= 1, "mean of no entries (transformer.bp:28)")
     _require(dims["T"] >= 1, "mean of no entries (transformer.bp:28)")
@@ -612,7 +606,6 @@ def _value_and_grad(
     N,
     T,
 ):
-    dtype = place.dtype
     # forward, left to right
     x0 = letters_E[token] + place[:T]  # transformer.bp:22
     block1_norm1_centred = _centred(x0, axis=2)  # nn.bp:26
@@ -717,14 +710,9 @@ def _value_and_grad(
     J = _mean(_cross_entropy(logits, target)) / 0.6931471805599453  # transformer.bp:28
     # backward, right to left
     dJ_dJ = 1.0  # transformer.bp:28
-    dJ_cross_entropy_div = 1.4426950408889634 / (N * T)  # transformer.bp:28
-    dlogits_eq = target == -1  # transformer.bp:28
-    dlogits_select_2 = np.where(
-        dlogits_eq, 0.0, dJ_cross_entropy_div
+    dJ_dlogits = (
+        1.4426950408889634 / (N * T) * _cross_entropy_slope(logits, target)
     )  # transformer.bp:28
-    dlogits_select = dlogits_select_2.astype(dtype)  # transformer.bp:28
-    dlogits_sub = _softmax(logits) - _one_hot(target, 28, dtype)  # transformer.bp:28
-    dJ_dlogits = dlogits_select[:, :, None] * dlogits_sub  # transformer.bp:28
     dJ_dhead_b = _sum(dJ_dlogits, axis=(0, 1))  # nn.bp:10
     dJ_dnorm = dJ_dlogits @ head_W.T  # nn.bp:10
     dJ_dhead_W = _rows_product(norm, dJ_dlogits)  # nn.bp:10
@@ -738,9 +726,9 @@ def _value_and_grad(
     dJ_dblock2_net_down_b = _sum(dJ_dx2, axis=(0, 1))  # nn.bp:10
     dJ_dblock2_net_h = dJ_dx2 @ block2_net_down_W.T  # nn.bp:10
     dJ_dblock2_net_down_W = _rows_product(block2_net_h, dJ_dx2)  # nn.bp:10
-    dblock2_net_up_gt = block2_net_up > 0.0  # transformer.bp:12
+    block2_net_up_gt = block2_net_up > 0.0  # transformer.bp:12
     dJ_dblock2_net_up = np.where(
-        dblock2_net_up_gt, dJ_dblock2_net_h, 0.0
+        block2_net_up_gt, dJ_dblock2_net_h, 0.0
     )  # transformer.bp:12
     dJ_dblock2_net_up_b = _sum(dJ_dblock2_net_up, axis=(0, 1))  # nn.bp:10
     dJ_dblock2_norm2 = dJ_dblock2_net_up @ block2_net_up_W.T  # nn.bp:10
@@ -763,31 +751,24 @@ def _value_and_grad(
     dJ_dblock2_attention_y = dJ_dblock2_attention_y_transpose.transpose(
         0, 2, 1, 3
     )  # nn.bp:66
-    dblock2_attention_y_weights_transpose = block2_attention_y_weights.swapaxes(
+    block2_attention_y_weights_transpose = block2_attention_y_weights.swapaxes(
         -1, -2
     )  # nn.bp:65
     dJ_dblock2_attention_v = (
-        dblock2_attention_y_weights_transpose @ dJ_dblock2_attention_y
+        block2_attention_y_weights_transpose @ dJ_dblock2_attention_y
     )  # nn.bp:65
-    dblock2_attention_y_weights_transpose_2 = block2_attention_v.swapaxes(
+    block2_attention_y_weights_transpose_2 = block2_attention_v.swapaxes(
         -1, -2
     )  # nn.bp:65
     dJ_dblock2_attention_y_weights = (
-        dJ_dblock2_attention_y @ dblock2_attention_y_weights_transpose_2
+        dJ_dblock2_attention_y @ block2_attention_y_weights_transpose_2
     )  # nn.bp:65
     dJ_dblock2_attention_y_past = _softmax_slope(
         dJ_dblock2_attention_y_weights, block2_attention_y_weights
     )  # nn.bp:65
     dJ_dblock2_attention_y_scores = np.tril(dJ_dblock2_attention_y_past)  # nn.bp:65
-    dblock2_attention_y_div_transpose = block2_attention_y_div.swapaxes(
-        -1, -2
-    )  # nn.bp:65
-    dJ_dblock2_attention_y_transpose_2 = (
-        dblock2_attention_y_div_transpose @ dJ_dblock2_attention_y_scores
-    )  # nn.bp:65
-    dJ_dblock2_attention_k = dJ_dblock2_attention_y_transpose_2.swapaxes(
-        -1, -2
-    )  # nn.bp:65
+    transpose = dJ_dblock2_attention_y_scores.swapaxes(-1, -2)  # nn.bp:65
+    dJ_dblock2_attention_k = transpose @ block2_attention_y_div  # nn.bp:65
     dJ_dblock2_attention_q = (
         dJ_dblock2_attention_y_scores @ block2_attention_k / 4.0
     )  # nn.bp:65
@@ -834,9 +815,9 @@ def _value_and_grad(
     dJ_dblock1_net_down_b = _sum(dJ_dx1, axis=(0, 1))  # nn.bp:10
     dJ_dblock1_net_h = dJ_dx1 @ block1_net_down_W.T  # nn.bp:10
     dJ_dblock1_net_down_W = _rows_product(block1_net_h, dJ_dx1)  # nn.bp:10
-    dblock1_net_up_gt = block1_net_up > 0.0  # transformer.bp:12
+    block1_net_up_gt = block1_net_up > 0.0  # transformer.bp:12
     dJ_dblock1_net_up = np.where(
-        dblock1_net_up_gt, dJ_dblock1_net_h, 0.0
+        block1_net_up_gt, dJ_dblock1_net_h, 0.0
     )  # transformer.bp:12
     dJ_dblock1_net_up_b = _sum(dJ_dblock1_net_up, axis=(0, 1))  # nn.bp:10
     dJ_dblock1_norm2 = dJ_dblock1_net_up @ block1_net_up_W.T  # nn.bp:10
@@ -859,31 +840,24 @@ def _value_and_grad(
     dJ_dblock1_attention_y = dJ_dblock1_attention_y_transpose.transpose(
         0, 2, 1, 3
     )  # nn.bp:66
-    dblock1_attention_y_weights_transpose = block1_attention_y_weights.swapaxes(
+    block1_attention_y_weights_transpose = block1_attention_y_weights.swapaxes(
         -1, -2
     )  # nn.bp:65
     dJ_dblock1_attention_v = (
-        dblock1_attention_y_weights_transpose @ dJ_dblock1_attention_y
+        block1_attention_y_weights_transpose @ dJ_dblock1_attention_y
     )  # nn.bp:65
-    dblock1_attention_y_weights_transpose_2 = block1_attention_v.swapaxes(
+    block1_attention_y_weights_transpose_2 = block1_attention_v.swapaxes(
         -1, -2
     )  # nn.bp:65
     dJ_dblock1_attention_y_weights = (
-        dJ_dblock1_attention_y @ dblock1_attention_y_weights_transpose_2
+        dJ_dblock1_attention_y @ block1_attention_y_weights_transpose_2
     )  # nn.bp:65
     dJ_dblock1_attention_y_past = _softmax_slope(
         dJ_dblock1_attention_y_weights, block1_attention_y_weights
     )  # nn.bp:65
     dJ_dblock1_attention_y_scores = np.tril(dJ_dblock1_attention_y_past)  # nn.bp:65
-    dblock1_attention_y_div_transpose = block1_attention_y_div.swapaxes(
-        -1, -2
-    )  # nn.bp:65
-    dJ_dblock1_attention_y_transpose_2 = (
-        dblock1_attention_y_div_transpose @ dJ_dblock1_attention_y_scores
-    )  # nn.bp:65
-    dJ_dblock1_attention_k = dJ_dblock1_attention_y_transpose_2.swapaxes(
-        -1, -2
-    )  # nn.bp:65
+    transpose_2 = dJ_dblock1_attention_y_scores.swapaxes(-1, -2)  # nn.bp:65
+    dJ_dblock1_attention_k = transpose_2 @ block1_attention_y_div  # nn.bp:65
     dJ_dblock1_attention_q = (
         dJ_dblock1_attention_y_scores @ block1_attention_k / 4.0
     )  # nn.bp:65
@@ -1109,13 +1083,8 @@ def _scatter(x, shape, index):
     """Zeros of a shape, to which x is added where the index arrays point."""
     exact = x.size > 4096 and x.dtype == np.float32
     whole = np.zeros(shape, np.float64 if exact else x.dtype)
-    np.add.at(whole, index, x)
+    np.add.at(whole, index, x.astype(whole.dtype, copy=False))
     return whole.astype(x.dtype, copy=False)
-
-
-def _one_hot(label, classes, dtype):
-    """1 at the label, 0 elsewhere, on a new last axis."""
-    return (label[..., None] == np.arange(classes)).astype(dtype)
 
 
 def _picked(scores, label, ignore):
@@ -1141,6 +1110,15 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
     return np.where(kept, -picked, 0.0)
 
 
+def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
+    """The gradient of each row's cross entropy: softmax(logits) minus the target."""
+    target = label[..., None] == np.arange(logits.shape[-1])
+    if smoothing:
+        target = (1.0 - smoothing) * target + smoothing / logits.shape[-1]
+    slope = _softmax(logits) - target.astype(logits.dtype)
+    return np.where((label == ignore)[..., None], 0.0, slope)
+
+
 def _past(scores):
     """The scores of keys up to the query's own place, -inf for later ones."""
     seen = np.tri(*scores.shape[-2:], dtype=np.bool_)
@@ -1158,4 +1136,4 @@ def _normalise_slope(g, y, s, axis):
 
 
 # sha256 of the text above:
-# 7b4aa02cf73a15fba34bd4601197312ef0f18b85156bb5eeea3f14449509c00e
+# a859043112a66fb3d063bb478b5aefb36af2cca80d619b2360358ee94be96615

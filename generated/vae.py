@@ -98,7 +98,6 @@ def value_and_grad(params, x, noise):
     """
     arrays, dims = _bind(params, {"x": x, "noise": noise})
     _require(dims["N"] >= 1, "mean of no entries (vae.bp:20)")
-    _require(dims["N"] != 0, "division by a size that is 0 (vae.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
 
@@ -194,7 +193,7 @@ def _value_and_grad(
     dJ_dJ = 1.0  # vae.bp:20
     broadcast = np.full((N,), 1.0 / N, dtype)  # vae.bp:20
     dJ_dplace = broadcast  # vae.bp:20
-    dplace_sub_expand_dims = (0.5 * dJ_dplace)[:, None]  # vae.bp:19
+    place_sub_expand_dims = (0.5 * dJ_dplace)[:, None]  # vae.bp:19
     dJ_dpixels = broadcast  # vae.bp:20
     dJ_dpixels_add = dJ_dpixels[:, None] * (_sigmoid(pixels_add_2) - x)  # vae.bp:18
     dJ_db2 = _sum(dJ_dpixels_add, axis=0)  # vae.bp:15
@@ -205,16 +204,15 @@ def _value_and_grad(
     dJ_dcode = dJ_dpixels_add_2 @ W1.T  # vae.bp:15
     dJ_dW1 = code.T @ dJ_dpixels_add_2  # vae.bp:15
     dJ_dlog_var = (
-        -dplace_sub_expand_dims
-        + dplace_sub_expand_dims * place_exp
+        -place_sub_expand_dims
+        + place_sub_expand_dims * place_exp
         + dJ_dcode * noise * code_exp / 2.0
     )  # vae.bp:11
     dJ_dlog_var_b = _sum(dJ_dlog_var, axis=0)  # nn.bp:10
-    dhidden_transpose = hidden.T  # nn.bp:10
-    dJ_dlog_var_W = dhidden_transpose @ dJ_dlog_var  # nn.bp:10
-    dJ_dmu = 2.0 * (dplace_sub_expand_dims * mu) + dJ_dcode  # vae.bp:11
+    dJ_dlog_var_W = hidden.T @ dJ_dlog_var  # nn.bp:10
+    dJ_dmu = 2.0 * (place_sub_expand_dims * mu) + dJ_dcode  # vae.bp:11
     dJ_dmu_b = _sum(dJ_dmu, axis=0)  # nn.bp:10
-    dJ_dmu_W = dhidden_transpose @ dJ_dmu  # nn.bp:10
+    dJ_dmu_W = hidden.T @ dJ_dmu  # nn.bp:10
     dJ_dhidden = dJ_dlog_var @ log_var_W.T + dJ_dmu @ mu_W.T  # nn.bp:10
     dJ_dencoder = np.where(encoder > 0.0, dJ_dhidden, 0.0)  # vae.bp:8
     dJ_dencoder_b = _sum(dJ_dencoder, axis=0)  # nn.bp:10
@@ -351,4 +349,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# c544c515482442365706ad74f00883b172e2ccc5dbd298563d5a0a93833e127a
+# 7596f8d1daf074f1b24fbefdb33185d15d21820ef36992b28c3063ee69cc877e

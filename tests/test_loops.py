@@ -171,6 +171,27 @@ def one_after_another(X: Any, w: Any) -> Arrays:
     return {"hs": hs, "gs": gs}
 
 
+def passed_on(X: Any, u: Any, w: Any) -> Arrays:
+    a = b = w
+    for ut in u:
+        a, b = ut, a + ut
+    return {"a": a, "b": b, "e": u, "f": u}
+
+
+def scaled_rows(W: Any, w: Any, X: Any) -> Arrays:
+    scale = steps(w, len(X), lambda t, h: np.sin(h))["hs"]
+    rows = (X * scale[:, None]) @ W
+    return {"a": rows, "b": np.tanh(rows)}
+
+
+def products(X: Any, y: Any, w: Any, h0: Any) -> Arrays:
+    s, v, m, h = 0.0, np.zeros(2), np.zeros((2, 2)), h0
+    for xt, yt in zip(X, y):
+        h = np.tanh(h * w)
+        s, v, m = s + h * yt @ yt, v + h * xt @ yt, m + h * xt @ xt.T
+    return {"s": s, "v": v, "m": m}
+
+
 LOOPS: dict[str, Loop] = {
     "the page's own": Loop(LSTM, lstm),
     "one carry": Loop(
@@ -402,6 +423,42 @@ second = grad(grad(h, w), h0)
 cost J = slope^2 + h * second
 output slope, second""",
         lambda X, w, h0: {"slope": w ** len(X), "second": len(X) * w ** max(len(X) - 1, 0)},
+    ),
+    "what is emitted alone has a gradient": Loop(
+        "dim T, N\nparam u: [N, T], w\nscan t in 0..T-1 carry (c = 0) { emit e = w + u[:, t] }\n"
+        "cost J = sum(e^2)\noutput e",
+        lambda u, w: {"e": w + u.T},
+    ),
+    "what is emitted reads what is emitted": Loop(
+        "dim T\nparam W: [2, 3], w, X: [T, 2]\nscan t in 0..T-1 carry (h = w) "
+        "{ h = sin(h); z = (X[t] * h) @ W; emit a = z; emit b = tanh(z) }\ncost J = sum(a * b) + h\n"
+        "output a, b",
+        scaled_rows,
+    ),
+    "entries that are passed on": Loop(
+        "dim T\ninput X: [T]\nparam u: [T], w\nscan t in 0..T-1 carry (a = w, b = w) "
+        "{ b = a + u[t]; a = u[t]; emit e = u[t]; emit f = u[t] }\ncost J = a * b + sum(e * f * X)\n"
+        "output a, b, e, f",
+        passed_on,
+    ),
+    "sums of products": Loop(
+        """dim T
+input X: [T, 2, 3], y: [T, 3]
+param w, h0
+scan t in 0..T-1 carry (s = 0, v = zeros(2), m = zeros(2, 2), h = h0) {
+    h = tanh(h * w)
+    s = s + (h * y[t]) @ y[t]
+    v = v + X[t] @ (h * y[t])
+    m = m + (h * X[t]) @ X[t].T
+}
+cost J = s^2 + sum(v^2) + sum(m^2)
+output s, v, m""",
+        products,
+    ),
+    "a guard around": Loop(
+        "dim T\ninput X: [T]\nparam w\nu = log(w)\nscan t in 0..T-1 carry (h = u) { h = h * X[t]; emit e = h }\n"
+        "cost J = where(w > 0, h + sum(e), w)\noutput safe = where(w > 0, h, 1)",
+        lambda X, w: {"safe": np.log(w) * X.prod() if w > 0 else np.float64(1)},
     ),
     "losses that add up": Loop(
         "dim T, N\ninput X: [T, N], l: int[T, N]\nparam W: [1, 4]\n"

@@ -52,6 +52,8 @@ def levels_and_differences_agree(program: Program, seed: int) -> None:
                 results[level][key], expected, rtol=1e-9, atol=1e-11 * scale,
                 err_msg=f"{key}: -O{level} against -O0",
             )  # fmt: skip
+    if seed % 4 == 0:
+        along_directions(program, params, inputs, seed)
     rng = np.random.default_rng(seed)
     try:
         check_gradient(modules[1], params, inputs, rng, directions=1, step=1e-3)
@@ -59,6 +61,26 @@ def levels_and_differences_agree(program: Program, seed: int) -> None:
     except Unsettled:
         settled.append(False)
         assert program.kinked, "central differences do not settle, and there is no kink"
+
+
+def along_directions(
+    program: Program, params: dict[str, Any], inputs: dict[str, Any], seed: int
+) -> None:
+    """jvp is the gradient's inner product, and the Hessian, by hvp, is symmetric."""
+    m = bpc.load(program.text, emit=("jvp", "hvp"), verify_ir=True)
+    rng = np.random.default_rng(seed)
+    one, other = (
+        {k: np.asarray(rng.uniform(-1, 1, v.shape)) for k, v in params.items()} for _ in "ab"
+    )
+    pairs = [
+        (m.value_and_grad(params, **inputs)[1], one, m.jvp(params, one, **inputs)[1]),
+        (m.hvp(params, one, **inputs), other, None),
+        (m.hvp(params, other, **inputs), one, None),
+    ]
+    sums = [[float((slopes[k] * way[k]).sum()) for k in params] for slopes, way, _ in pairs]
+    scales = [1 + sum(map(abs, terms)) for terms in sums]
+    assert abs(sum(sums[0]) - pairs[0][2]) <= 1e-9 * scales[0]
+    assert abs(sum(sums[1]) - sum(sums[2])) <= 1e-8 * max(scales)
 
 
 def everything(m: Any, params: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:

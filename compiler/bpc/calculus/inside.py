@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from bpc.calculus.reverse import pullback
 from bpc.diagnostics import MORE, BpcError, Problem
-from bpc.ir import Equation, Function, Literal, Var, live, variables
+from bpc.ir import Equation, Function, Literal, Var, live, unnamed, variables
 from bpc.ops.loops import Loop
 
 Prepare = Callable[[Function], Function]
@@ -52,15 +52,18 @@ def _written_out(
     name = _called(target, before)
     primal = prepare(live(Function("inner", outer, cut, (target,), (name,))))
     pulled = pullback(primal, (x,), (Literal(1.0, target.type),), e.span, name)
+    # A value that the program names has one adjoint; of several such gradients it has several.
+    adjoint = Function("adjoint", (), pulled.adjoint, pulled.cotangents)
+    adjoint = unnamed(adjoint, (o for b in pulled.adjoint for o in b.outs))
     known = {*params, *(o for b in before for o in b.outs)}
     written = []
-    for b in (*pulled.primal, *pulled.adjoint):
+    for b in (*pulled.primal, *adjoint.body):
         if known.isdisjoint(b.outs):
             written.append(replace(b, adjoint=e.adjoint))
         elif not known.issuperset(b.outs):
             written += _more(b, before, known)
         known.update(b.outs)
-    return [*written, _identity(e, pulled.cotangents[0])]
+    return [*written, _identity(e, adjoint.results[0])]
 
 
 def _identity(e: Equation, value: Var | Literal) -> Equation:

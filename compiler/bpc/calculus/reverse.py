@@ -113,7 +113,7 @@ class _Reverse:
         g = self.gather(equation.out)
         m.span = equation.span
         m.active = tuple(isinstance(a, Var) and a in self.active for a in equation.args)
-        hints = (f"d{a.name}" for a in variables(equation.args) if a in self.active)
+        hints = (a.name for a in variables(equation.args) if a in self.active)
         m.hint = next(hints, "")
         args = [Expr(m, a) for a in equation.args]
         vjp = OPS[equation.op].vjp

@@ -43,6 +43,8 @@ class Kernel:
         self.last: dict[Var, Equation] = {}
         #: arrays that were made of one number, and belong to nobody else yet
         self.filled: set[Atom] = set()
+        #: carries, whose names get new values
+        self.states: set[Var] = set()
         #: new values of carries whose arrays are the loop's own, with the old values
         self.totals: dict[Var, Var] = {}
         #: entries that are read more than once, each with its text
@@ -51,6 +53,8 @@ class Kernel:
         self.stores: dict[Var, list[str]] = {}
         self.lines: list[str] = []
         self.section = -1
+        #: what loops read: it has a line of its own before them
+        self.looped = {a for e in function.body if e.op == "scan" for a in e.args}
         for equation in function.body:
             for arg in equation.args:
                 if isinstance(arg, Var):
@@ -73,7 +77,7 @@ class Kernel:
             self.origin[out] = equation
             if equation.op == "full" and self.uses.get(out, 0) == 1:
                 self.filled.add(out)
-            if out not in results and self.fits_inside(out, code):
+            if out not in results and (self.turned(equation) or self.fits_inside(out, code)):
                 self.inlined[out] = code
             else:
                 self.assign(equation, code, comment)
@@ -93,6 +97,13 @@ class Kernel:
         if len(code.text) <= WIDEST:
             return True
         return len(code.terms) > 1 and reader.op in ("add", "sub") and reader.args[0] is out
+
+    def turned(self, equation: Equation) -> bool:
+        """Whether it is no more than `W.T` of something that keeps its value."""
+        if equation.op != "transpose" or equation.out.named or equation.out in self.looped:
+            return False
+        arg, order = equation.args[0], dict(equation.attrs)["order"]
+        return arg in self.known and arg not in self.states and order == (1, 0)
 
     def assign(self, equation: Equation, code: Code, comment: Comment) -> None:
         """Write a line; where it is too long, arguments get lines of their own first."""
@@ -199,6 +210,7 @@ class Kernel:
             loop.body, self.speller, self.names, known, self.scalars, self.indent + 4, self.called
         )
         inner.section = 1
+        inner.states.update(loop.states)
         inner.totals = {
             u: s
             for s, u, init in zip(loop.states, loop.updates, loop.inits)
@@ -253,4 +265,6 @@ class Kernel:
             return self.speller.literal(atom)
         if atom in self.inlined:
             return self.inlined[atom]
+        if atom in self.entries:
+            return self.entries[atom]
         return e.name(self.known[atom])

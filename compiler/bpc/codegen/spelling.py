@@ -13,6 +13,7 @@ from bpc.ir import Literal
 from bpc.types import Axis, Size, Type, size
 
 Item = tuple[Size, Size, int]
+LARGEST_POWER = 64  # that is computed by squaring
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +149,27 @@ class Speller:
         """An axis, left out where it is the last one."""
         return [] if axis == x.type.rank - 1 else [e.number(axis)]
 
-    def reduce(self, function: str, x: Term, axes: tuple[int, ...], keep: bool) -> Code:
-        """A reduction; axes are left out where it takes all."""
+    def over(self, x: Term, axes: tuple[int, ...], keep: bool) -> list[str]:
+        """The arguments that name axes, which are left out where they are all."""
         args = []
         if len(axes) < x.type.rank:
             args.append(f"axis={axes[0] if len(axes) == 1 else axes}")
         if keep:
             args.append("keepdims=True")
+        return args
+
+    def reduce(self, function: str, x: Term, axes: tuple[int, ...], keep: bool) -> Code:
+        """A reduction."""
+        args = self.over(x, axes, keep)
         if function.startswith("."):
             return e.method(x.code, function[1:], args)
         return self.call(function, x.code, *args)
 
     def power(self, x: Term, y: Term) -> Code:
-        """`x**2`: whole exponents are written as such."""
+        """`x**2`: whole exponents are written as such; above 2 NumPy's own power is slow."""
         text = y.code.text
+        if text.endswith(".0") and text[:-2].isdigit() and 2 < int(text[:-2]) <= LARGEST_POWER:
+            return self.call("_power", x, text[:-2])
         exponent = e.name(text[:-2]) if text.endswith(".0") and text[:-2].isdigit() else y.code
         return e.binary("**", x.code, exponent)
 

@@ -246,12 +246,25 @@ def _requirements(w: Writer, function: Function) -> list[str]:
             if (length, what) in seen:
                 continue
             seen.add((length, what))
-            low = next((c for m, c in length.terms if not m and c < 0), 0)
-            left = length - size(int(low))
-            text = left.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
             message = f'"{what} ({w.comment(equation.span)})"'
-            lines += layout.call_statement(4, None, "_require", [f"{text} >= {-int(low)}", message])
+            lines += layout.call_statement(4, None, "_require", [_at_least_0(w, length), message])
     return lines
+
+
+def _at_least_0(w: Writer, length: Size) -> str:
+    """The test that a size is not negative: `dims["N"] >= 1`, `dims["T"] <= 64`."""
+    constant = next((c for m, c in length.terms if not m), 0)
+    if constant == int(constant):
+        rest = length - size(int(constant))
+        if all(c < 0 for _, c in rest.terms):
+            return f"{_text(w, -rest)} <= {int(constant)}"
+        if constant < 0:
+            return f"{_text(w, rest)} >= {-int(constant)}"
+    return f"{_text(w, length)} >= 0"
+
+
+def _text(w: Writer, length: Size) -> str:
+    return length.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
 
 
 def _everywhere(function: Function) -> Iterator[Equation]:
@@ -268,6 +281,8 @@ def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:
     if not isinstance(below, Literal) or not isinstance(below.value, Size):
         return []
     text = below.value.format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
+    if any(line.startswith(f"    _require({text} >= 1,") for line in before):
+        return []
     message = f'"division by a size that is 0 ({w.comment(equation.span)})"'
     lines = layout.call_statement(4, None, "_require", [f"{text} != 0", message])
     start = lines[0].partition('"division')[0]

@@ -11,6 +11,15 @@ def _rows_product(a, b):
     return a.reshape(rows, a.shape[-1]).T @ b.reshape(rows, b.shape[-1])
 
 
+def _power(x, n):
+    """x**n for a whole n above 2, by squaring."""
+    result = x if n % 2 else 1.0
+    while n > 1:
+        n, x = n // 2, x * x
+        result = result * x if n % 2 else result
+    return result
+
+
 def _sum(x, axis=None, keepdims=False):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
@@ -45,6 +54,13 @@ def _std(x, axis=None, keepdims=False):
 def _norm(x, axis=None, keepdims=False):
     """The square root of the sum of squares."""
     return np.sqrt(_sum(x * x, axis, keepdims))
+
+
+def _tie_share(x, top, axis=None, keepdims=False):
+    """1 at the entries that equal the extremum, shared equally among several; 0 elsewhere."""
+    ties = x == (top if keepdims or axis is None else np.expand_dims(top, axis))
+    count = np.count_nonzero(ties, axis=axis, keepdims=True)
+    return ties / np.maximum(count, 1).astype(x.dtype)
 
 
 def _logsumexp(x, axis=None, keepdims=False):
@@ -144,7 +160,7 @@ def _scatter(x, shape, index):
     """Zeros of a shape, to which x is added where the index arrays point."""
     exact = x.size > 4096 and x.dtype == np.float32
     whole = np.zeros(shape, np.float64 if exact else x.dtype)
-    np.add.at(whole, index, x)
+    np.add.at(whole, index, x.astype(whole.dtype, copy=False))
     return whole.astype(x.dtype, copy=False)
 
 
@@ -174,6 +190,15 @@ def _cross_entropy(logits, label, smoothing=0.0, ignore=-1):
     if smoothing:
         picked = (1.0 - smoothing) * picked + smoothing * log_p.mean(-1)
     return np.where(kept, -picked, 0.0)
+
+
+def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
+    """The gradient of each row's cross entropy: softmax(logits) minus the target."""
+    target = label[..., None] == np.arange(logits.shape[-1])
+    if smoothing:
+        target = (1.0 - smoothing) * target + smoothing / logits.shape[-1]
+    slope = _softmax(logits) - target.astype(logits.dtype)
+    return np.where((label == ignore)[..., None], 0.0, slope)
 
 
 def _nll(log_p, label):

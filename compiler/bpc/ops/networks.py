@@ -206,14 +206,23 @@ def _cross_entropy_vjp(
     m: Builder, g: Expr, out: Expr, logits: Expr, label: Expr, smoothing: float, ignore: int
 ) -> Sequence[Any]:
     """Softmax minus the (smoothed) one-hot target; 0 for ignored rows."""
+    slope = m.emit("cross_entropy_slope", logits, label, smoothing=smoothing, ignore=ignore)
+    return (m.expand(g, axes=(logits.type.rank - 1,)) * slope, None)
+
+
+def _slope_vjp(
+    m: Builder, g: Expr, out: Expr, logits: Expr, label: Expr, smoothing: float, ignore: int
+) -> Sequence[Any]:
+    """That of softmax; 0 for ignored rows."""
     last = logits.type.rank - 1
-    classes = logits.shape[-1]
-    target = m.emit("one_hot", label, classes=classes)
-    if smoothing:
-        target = (1 - smoothing) * target + smoothing / m.real(classes.size)
-    kept = m.select(label.eq(ignore), 0, g)
-    slope = m.emit("softmax", logits, axis=last) - target
-    return (m.expand(kept, axes=(last,)) * slope, None)
+    y = m.emit("softmax", logits, axis=last)
+    kept = m.select(m.expand(label.eq(ignore), axes=(last,)), 0, g)
+    return (m.emit("softmax_slope", kept, y, axis=last), None)
+
+
+def _options(c: Any, smoothing: float, ignore: int) -> list[Any]:
+    given = [] if ignore == -1 else [c.keyword("ignore", ignore)]
+    return [*c.nonzero("smoothing", smoothing), *given]
 
 
 register(
@@ -228,8 +237,7 @@ register(
         infer=lambda t, label, smoothing, ignore: (Type("real", label.shape),),
         vjp=_cross_entropy_vjp,
         numpy=lambda c, x, label, smoothing, ignore: c.call(
-            "_cross_entropy", x, label, *c.nonzero("smoothing", smoothing),
-            *(() if ignore == -1 else (c.keyword("ignore", ignore),)),
+            "_cross_entropy", x, label, *_options(c, smoothing, ignore)
         ),
         cases=(
             (((3, 4), ("int<4", 3)), {}),
@@ -240,6 +248,22 @@ register(
         ),
     )
 )  # fmt: skip
+
+
+register(
+    Op(
+        "cross_entropy_slope",
+        "internal",
+        "The gradient of the cross entropy of each row by its logits.",
+        infer=lambda t, label, smoothing, ignore: (t,),
+        vjp=_slope_vjp,
+        numpy=lambda c, x, label, smoothing, ignore: c.call(
+            "_cross_entropy_slope", x, label, *_options(c, smoothing, ignore)
+        ),
+        mixes=lambda t, label, smoothing, ignore: (t.rank - 1,),
+        stacks=True,
+    )
+)
 
 
 def _nll(m: Builder, log_p: Value, label: Value) -> Expr:

@@ -118,21 +118,20 @@ reduction(
 
 def _extremum(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
     """Equal entries share the gradient equally."""
-    ties = x.eq(kept(m, out, axes, keep, x))
-    count = m.emit("count", ties, axes=axes, keep=True)
-    share = g if keep else m.expand(g, axes=axes)
-    return (m.real(ties) * (share / m.real(m.elementwise("maximum", count, 1))),)
+    return (kept(m, g, axes, keep, x) * m.emit("tie_share", x, out, axes=axes, keep=keep),)
 
 
 register(
     Op(
-        "count",
+        "tie_share",
         "internal",
-        "How many entries are true.",
-        mixes=lambda t, axes, keep: axes,
+        "1 at the entries that equal the extremum, shared equally among several; 0 elsewhere.",
+        mixes=lambda t, top, axes, keep: axes,
         stacks=True,
-        infer=lambda t, axes, keep: (reduced(t, axes, keep, "int"),),
-        numpy=lambda c, x, axes, keep: c.reduce("np.count_nonzero", x, axes, keep),
+        infer=lambda t, top, axes, keep: (t.with_kind("real"),),
+        numpy=lambda c, x, top, axes, keep: c.call(
+            "_tie_share", x, top, *c.over(x, axes, keep)
+        ),
     )
 )
 

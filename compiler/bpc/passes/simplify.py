@@ -31,7 +31,7 @@ def _rule(view: View, equation: Equation) -> Found:
     folded = _fold(equation)
     if folded is not None:
         return folded
-    rule = RULES.get(equation.op)
+    rule = RULES.get(equation.op) if not _moves_a_number(view, equation) else _moved_number
     found = rule(view, equation) if rule is not None else None
     if found is None and OPS[equation.op].elementwise and equation.out.type.rank:
         return _sink(view, equation)
@@ -56,17 +56,43 @@ def _fold(equation: Equation) -> Found:
     return Literal(value, equation.out.type)
 
 
+def _moves_a_number(view: View, e: Equation) -> bool:
+    """Whether one number, stretched to an array, is merely moved about."""
+    if e.op not in ("expand_dims", "reshape", "transpose", "slice", "roll"):
+        return False
+    inner = view.arg(e.args[0], "broadcast")
+    return inner is not None and not inner.type.rank
+
+
+def _moved_number(view: View, e: Equation) -> Found:
+    number = view.arg(e.args[0], "broadcast")
+    assert number is not None
+    return view.m.broadcast_to(view.expr(number), e.out.type.shape)
+
+
 def _add(view: View, e: Equation) -> Found:
     x, y = e.args
     if number(x) == 0:
         return y
     if number(y) == 0:
         return x
+    if x is y and e.out.type.kind == "real":
+        return 2.0 * view.expr(x)
     negative = view.arg(y, "neg")
     if negative is not None:
         return view.expr(x) - view.expr(negative)
     negative = view.arg(x, "neg")
-    return view.expr(y) - view.expr(negative) if negative is not None else None
+    if negative is not None:
+        return view.expr(y) - view.expr(negative)
+    return _difference(view, x, y) or _difference(view, y, x)
+
+
+def _difference(view: View, x: Atom, y: Atom) -> Expr | None:
+    """X + (-2 * y) is x - 2 * y."""
+    factor, rest = _factor(view, y)
+    if factor >= 0 or rest is None or rest is y or x.type.kind != "real":
+        return None
+    return view.expr(x) - -factor * view.expr(rest)
 
 
 def _sub(view: View, e: Equation) -> Found:
@@ -75,6 +101,8 @@ def _sub(view: View, e: Equation) -> Found:
         return x
     if number(x) == 0:
         return -view.expr(y)
+    if view.arg(x, "neg") is y and e.out.type.kind == "real":
+        return -2.0 * view.expr(y)
     negative = view.arg(y, "neg")
     return view.expr(x) + view.expr(negative) if negative is not None else None
 
@@ -221,12 +249,29 @@ def _transpose(view: View, e: Equation) -> Found:
         return e.args[0]
     inner = view.definition(e.args[0], "transpose")
     if inner is None:
-        return None
+        return _turned_product(view, e, order)
     first = dict(inner.attrs)["order"]
     joint = tuple(first[i] for i in order)
     if joint == tuple(range(len(order))):
         return inner.args[0]
     return view.m.emit("transpose", view.expr(inner.args[0]), order=joint)
+
+
+def _turned_product(view: View, e: Equation, order: tuple[int, ...]) -> Found:
+    """(a.T @ b).T is b.T @ a."""
+    product = view.definition(e.args[0], "matmul")
+    rank = len(order)
+    swapped = (*range(rank - 2), rank - 1, rank - 2)
+    if product is None or order != swapped or any(a.type.rank != rank for a in product.args):
+        return None
+    turned = []
+    for arg in product.args:
+        inner = view.definition(arg, "transpose")
+        turned.append(inner is not None and dict(inner.attrs)["order"] == swapped)
+    if not any(turned):
+        return None
+    a, b = (view.m.emit("transpose", view.expr(x), order=swapped) for x in product.args)
+    return view.m.emit("matmul", b, a)
 
 
 def _reduce(view: View, e: Equation) -> Found:
@@ -266,7 +311,7 @@ def _sink(view: View, e: Equation) -> Found:
         shape = source.type.shape
         inner.append(source)
     if shape is None:
-        return None
+        shape = ()
     small = [
         view.expr(Literal(a.value, a.type.with_shape(shape)) if isinstance(a, Literal) else a)
         for a in inner

@@ -195,6 +195,9 @@ class _After:
         m = self.outside.m
         if m.body and m.body[-1].out is value.atom:
             m.body[-1] = replace(m.body[-1], outs=(out,))
+            for var, (known, stacked) in self.outside.found.items():
+                if known.atom is value.atom:
+                    self.outside.found[var] = Expr(m, out), stacked
         else:
             m.emit("identity", value)
             m.body[-1] = replace(m.body[-1], outs=(out,))

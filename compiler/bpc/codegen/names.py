@@ -9,7 +9,8 @@ import re
 RESERVED = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "math", "special", "params"}
     | {"dtype", "seed", "rng", "dims", "vector", "PARAMS", "INPUTS", "OUTPUTS", "forward", "cost"}
-    | {"value_and_grad", "init", "ravel", "unravel", "arrays", "values", "grads", "self", "tangents"}
+    | {"value_and_grad", "init", "ravel", "unravel", "arrays", "values", "grads", "self"}
+    | {"tangents"}
 )
 
 

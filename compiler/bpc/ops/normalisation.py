@@ -17,7 +17,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
-from bpc.ops.reductions import reduced
+from bpc.ops.reductions import nonempty, reduced
 from bpc.ops.roles import Integer, Real, Value
 from bpc.types import Axis, Shape, product, show, size
 
@@ -71,6 +71,7 @@ internal(
     "sqrt(mean(c * c) + eps) over the axes, which stay with size 1.",
     mixes=lambda c, axes, eps: axes,
     stacks=True,
+    requires=lambda c, axes, eps: nonempty("mean")(c, axes, True),
     infer=lambda c, axes, eps: (reduced(c, axes, True),),
     vjp=_root_vjp,
     numpy=lambda c, x, axes, eps: c.call(

@@ -229,6 +229,8 @@ def _groups(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     mixes = OPS[e.op].mixes
     assert mixes is not None
     axes = mixes(*(a.type for a in e.args), **dict(e.attrs))
+    if len(axes) > len(shape):  # the vector beside a matrix
+        axes = tuple(range(len(shape)))
     if c.type.rank == len(shape) - len(axes):
         return m.broadcast_to(m.expand(c, axes=axes) if axes else c, shape)
     if c.type.rank != len(shape):

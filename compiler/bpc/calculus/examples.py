@@ -144,38 +144,16 @@ def _total(e: Equation, given: list[State], axes: _Axes) -> State:
 
 
 def _along(e: Equation, given: list[State], axes: _Axes) -> State:
-    """Operators that mix some axes: the examples are on another one."""
-    state, attrs, rank = given[0], dict(e.attrs), e.args[0].type.rank
-    apart = state is not None and len({s for s in given if s is not None}) == 1
-    if not apart or state is None:
-        pass
-    elif e.op in LAST:
-        apart = state < rank - LAST[e.op]
-    elif e.op in IMAGES:
-        apart = state == 0 and all(s is None for s in given[1:])
-    elif e.op == "pad":
-        apart = attrs["widths"][state] == (0, 0)
-    elif "axes" in attrs:
-        apart = state not in attrs["axes"]
-    else:
-        apart = e.op in ALONG and state != attrs["axis"]
-    place = axes.place(e.out.type.shape)
-    if not apart or place is None:
+    """Operators whose entries say which axes they mix: the examples are on another one."""
+    op, state = OPS[e.op], given[0]
+    others = {s for s in given[1:] if s is not None}
+    if op.mixes is None or not _is_axis(state) or others - ({state} if not op.linear else set()):
         raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
-    return place
-
-
-def _reduced(e: Equation, given: list[State], axes: _Axes) -> State:
-    attrs = dict(e.attrs)
-    state = given[0]
-    assert state is not None
-    if state in attrs["axes"]:
-        if e.op not in ("sum", "mean"):
-            raise Mixed(f"`{e.op}` over {axes.name} mixes its entries", e.span)
-        return TOTAL
-    if attrs["keep"]:
-        return state
-    return state - sum(1 for i in attrs["axes"] if i < state)
+    if state in op.mixes(*(a.type for a in e.args), **dict(e.attrs)):
+        if e.op in ("sum", "mean"):
+            return TOTAL
+        raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
+    return axes.place(e.out.type.shape)
 
 
 def _reshaped(e: Equation, given: list[State], axes: _Axes) -> State:
@@ -297,9 +275,6 @@ def _of(atom: Atom, states: dict[Var, State]) -> State:
 
 Rule = Callable[[Equation, list[State], _Axes], State]
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(
-        ("sum", "mean", "max", "min", "var", "std", "norm", "logsumexp", "any", "all"), _reduced
-    ),
     **dict.fromkeys(("identity", "stop", "cast"), lambda e, given, axes: given[0]),
     "reshape": _reshaped,
     "transpose": _transposed,
@@ -317,14 +292,6 @@ LINEAR = frozenset(
 ) | frozenset(("transpose", "expand_dims", "slice", "broadcast", "select", "concat", "stack"))
 #: operators that fill a shape
 FILLING = ("broadcast", "full", "mask")
-#: operators that mix the last axes of their arguments, and how many
-LAST = {"one_hot": 0, "cross_entropy": 1, "nll": 1} | dict.fromkeys(
-    ("tril", "triu", "past", "diagonal", "inv", "det", "logdet", "solve"), 2
-)
-#: operators on images: each is an example
-IMAGES = ("conv2d", "conv_transpose2d", "windows")
-#: operators with an attribute `axis` along which they mix
-ALONG = frozenset(("softmax", "log_softmax", "cumsum", "prod", "argmax", "argmin", "roll"))
 
 
 def batch(cost: Function, params: tuple[Var, ...], dims: Iterable[str]) -> str:

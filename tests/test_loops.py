@@ -758,3 +758,21 @@ cost J = h + X[-1]^2"""
         m = bpc.load(text, level=level, wrt=("X", "w"))
         X = rng.normal(size=n + 2)
         check_gradient(m, {"w": np.float64(0.7)}, {"X": X}, rng, context=f"-O{level}, {n}")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_guard_around_a_loop_reaches_into_its_steps(level: int) -> None:
+    """A loop whose result is not needed computes no logarithm of -1, in no loop inside of it."""
+    m = bpc.load(
+        "dim T\ninput x: [T]\nparam w\n"
+        "scan t in 0..T-1 carry (h = 0) {\n"
+        "    scan k in 0..1 carry (g = h) { g = g * x[t] + log(w) }\n"
+        "    h = g + sqrt(w)\n    emit hs = h\n}\n"
+        "cost J = where(w > 0, h + sum(hs), 1)",
+        level=level,
+        verify_ir=True,
+    )
+    for w in (-1.0, 0.0):
+        value, grads = m.value_and_grad({"w": w}, np.ones(3))
+        assert (value, grads["w"]) == (1.0, 0.0)
+    check_gradient(m, {"w": 2.0}, {"x": np.ones(3)}, np.random.default_rng(0))

@@ -56,7 +56,13 @@ def levels_and_differences_agree(program: Program, seed: int) -> None:
         along_directions(program, params, inputs, seed)
     rng = np.random.default_rng(seed)
     try:
-        check_gradient(modules[1], params, inputs, rng, directions=1, step=1e-3)
+        try:
+            check_gradient(modules[1], params, inputs, rng, directions=1, step=1e-3)
+        except AssertionError:
+            if not program.kinked:
+                raise
+            rng = np.random.default_rng(seed)  # was there a kink within the step?
+            check_gradient(modules[1], params, inputs, rng, directions=1, step=3e-5)
         settled.append(True)
     except Unsettled:
         settled.append(False)

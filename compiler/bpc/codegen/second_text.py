@@ -7,13 +7,15 @@ def _like(what, given, keys, varied):
     """The arrays of a dict, each of the shape and dtype of what it goes with."""
     if not isinstance(given, dict) or set(given) != set(keys):
         raise ValueError(f"{what} has not exactly the names {', '.join(keys)}")
-    found = [np.asarray(given[key], _dtype(v)) for key, v in zip(keys, varied)]
+    found = [np.asarray(given[key]) for key in keys]
     for key, array, v in zip(keys, found, varied):
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{what} of {key} has dtype {array.dtype}, expected reals")
         if array.shape != np.shape(v):
             raise ValueError(
                 f"{what} of {key} has shape {array.shape}, expected {np.shape(v)}"
             )
-    return [_plain_number(array, v) for array, v in zip(found, varied)]
+    return [_plain_number(a.astype(_dtype(v)), v) for a, v in zip(found, varied)]
 
 
 def _dtype(value):

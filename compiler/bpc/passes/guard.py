@@ -12,12 +12,15 @@ a reduction if the result is, and so on. (The "double where", as users of framew
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
+
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
+from bpc.ops.loops import Loop
+from bpc.passes.safe import IDENTITY, exchanged, guarded_loop, is_guarded, partial, safe_values
 from bpc.types import Shape
 
-#: the safe value of matrices that must be regular
-IDENTITY = "identity"
 #: how many equations the guards may add, for each one there is
 GROWTH = 10
 
@@ -27,18 +30,6 @@ def guard(function: Function) -> Function:
     if not any(e.op == "select" for e in function.body):
         return function
     return _Guard(function).run()
-
-
-def _safe(equation: Equation) -> tuple[float | str | None, ...]:
-    """Safe values of the arguments that need one."""
-    op = OPS[equation.op]
-    values = op.safe
-    if equation.op == "pow" and isinstance(equation.args[1], Literal):
-        exponent = equation.args[1].value
-        if exponent in (1.0, 2.0):
-            return ()
-    kept = [v if isinstance(a, Var) else None for a, v in zip(equation.args, values)]
-    return tuple(kept) if any(v is not None for v in kept) else ()
 
 
 class _Guard:
@@ -121,7 +112,7 @@ class _Guard:
         cone: set[Var] = set()
         for var in sorted(reached, key=self.index.__getitem__):
             equation = self.m.body[self.index[var]]
-            if _safe(equation) or any(a in cone for a in equation.args):
+            if partial(equation) or any(a in cone for a in equation.args):
                 cone.add(var)
         return cone
 
@@ -135,20 +126,28 @@ class _Guard:
             equation = m.body[self.index[var]]
             m.span, m.hint = equation.span, ""
             args = [copies.get(a, a) if isinstance(a, Var) else a for a in equation.args]
-            for i, safe in enumerate(_safe(equation)):
+            for i, safe in enumerate(safe_values(equation)):
                 if safe is not None:
                     shape = args[i].type.shape
                     condition = m.broadcast_to(_travel(m, equation, i, needed[var]), shape)
                     self.note()
                     if not self.guarded(args[i], condition.atom, safe):
-                        other = safe if safe != IDENTITY else _identity(m, shape)
-                        args[i] = m.select(condition, Expr(m, args[i]), other).atom
+                        args[i] = exchanged(m, args[i], condition, safe)
                         fresh = True
             outs = tuple(Var(o.name, o.type, o.named) for o in equation.outs)
-            m.body.append(Equation(equation.op, tuple(args), outs, equation.span, equation.attrs))
+            copy = replace(equation, args=tuple(args), outs=outs)
+            if equation.op == "scan" and partial(copy) and not is_guarded(Loop.of(copy)):
+                copy = guarded_loop(Loop.of(copy), self.anywhere(equation, needed)).equation()
+                fresh = True
+            m.body.append(copy)
             copies |= zip(equation.outs, outs)
         self.note()
         return copies, fresh
+
+    def anywhere(self, loop: Equation, needed: dict[Var, Expr]) -> Atom:
+        """Whether any entry of any result of a loop is needed."""
+        conditions = [_anywhere(self.m, needed[o]) for o in loop.outs if o in needed]
+        return reduce(self.m.logical_or, conditions).atom
 
     def guarded(self, arg: Atom, condition: Atom, safe: float | str) -> bool:
         """Whether an argument is already exchanged under a condition that computes the same."""
@@ -192,7 +191,8 @@ CONDITIONS = frozenset(
 def _travels(equation: Equation, array: bool) -> bool:
     """Whether a condition on the result says something of the arguments."""
     op = OPS[equation.op]
-    return not array or op.elementwise or op.aligned or op.linear or op.mixes is not None
+    known = op.elementwise or op.aligned or op.linear or op.mixes is not None
+    return known or not array or equation.op == "scan"
 
 
 def _travel(m: Builder, equation: Equation, position: int, condition: Expr) -> Expr:
@@ -204,8 +204,16 @@ def _travel(m: Builder, equation: Equation, position: int, condition: Expr) -> E
         return _adjoint(m, equation, position, condition)
     if op.mixes is not None:
         return _groups(m, equation, condition, shape)
-    # under a condition that was one number where the way began
-    return m.emit("any", condition, axes=tuple(range(condition.type.rank)), keep=False)
+    # a loop, or under a condition that was one number where the way began
+    return _anywhere(m, condition)
+
+
+def _anywhere(m: Builder, c: Expr) -> Expr:
+    """Whether any entry is needed."""
+    if not c.shape:
+        return c
+    result: Expr = m.emit("any", c, axes=tuple(range(c.type.rank)), keep=False)
+    return result
 
 
 def _adjoint(m: Builder, e: Equation, position: int, c: Expr) -> Expr:
@@ -234,12 +242,7 @@ def _groups(m: Builder, e: Equation, c: Expr, shape: Shape) -> Expr:
     if c.type.rank == len(shape) - len(axes):
         return m.broadcast_to(m.expand(c, axes=axes) if axes else c, shape)
     if c.type.rank != len(shape):
-        return m.emit("any", c, axes=tuple(range(c.type.rank)), keep=False)
+        return _anywhere(m, c)
     if any(c.shape[i].size.value != 1 for i in axes):
         c = m.emit("any", c, axes=axes, keep=True)
     return m.broadcast_to(c, shape)
-
-
-def _identity(m: Builder, shape: Shape) -> Expr:
-    """Matrices that are the identity."""
-    return m.broadcast_to(m.emit("eye", size=shape[-1]), shape)

@@ -1,4 +1,4 @@
-"""The gradient of adding.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of adding.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of adding.bp:
 2623f8820f64cb32d8090bf4d2f9a617867209fcd641a2151cb7b751f2a5159b
@@ -383,4 +383,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# 2a20f6989ab24cc7e8ac1c80fa4aa15b4121b1bd6f4a9dfdcccdb58cd5299297
+# 60d8a52d0632f9cd26e33aa3a3d976dab4f51748701c291e00c18d5cdbe4e44d

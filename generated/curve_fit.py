@@ -1,4 +1,4 @@
-"""The gradient of curve_fit.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of curve_fit.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of curve_fit.bp:
 9ba695f4c291e3f8c1288ec07e1c1d112e07c403fb4157c531b80b34dd7ada63
@@ -230,4 +230,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 610ed5eebc8db7b93bd067648776e4c468875d1b706476532d75bd3501737a9d
+# f0d7a9849cb628b4586ddf59c671393b80160723a5b76ab8c0ca614341208ef7

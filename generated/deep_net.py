@@ -1,4 +1,4 @@
-"""The gradient of deep_net.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of deep_net.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of deep_net.bp:
 537d51182f371f669e2e91698bd35f140bc7aba90042ef46d3880637c5d4ac90
@@ -397,4 +397,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 43812cc49c6f44ae065d680a906575021f2614733a127930371238a4dc3d06f8
+# 7245a0d6fc1a20141d7cd27294da4eeaf45e520ce2cc0543675cede7c80ac429

@@ -1,4 +1,4 @@
-"""The gradient of digits.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of digits.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of digits.bp:
 66e50225e87bdcf641f5cb4f120a75bf0ef60153dd28ff8ca210089585b3cd79
@@ -279,4 +279,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# c9fd0368d93c58e935eebe3974b8cee3d47113ad849cbd2a5f78a94d127f0d66
+# ba4d1e9fed1d317ff42e1a72a1ab39faadfba4c3c7d30580256fcfdf80ceb430

@@ -1,4 +1,4 @@
-"""The gradient of lenet.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of lenet.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of lenet.bp:
 e9542a7b7efc9df59d947274d904e471e3d46299a70f231a86b4d7ca609a8de5
@@ -488,4 +488,4 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 # sha256 of the text above:
-# d4ece0135637f958cfbf68d68e2c4f995281a3507e2acd85c6e189e8a86ec38a
+# 5fa80c24ec87094f93e1fe475e1c6f7cb81048a8bf98ed548d44af72e058f675

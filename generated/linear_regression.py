@@ -1,4 +1,4 @@
-"""The gradient of linear_regression.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of linear_regression.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of linear_regression.bp:
 b18b90d838afbecee99a3d7ddbcb13934f0f996b7d5dab151169ec5178561488
@@ -209,4 +209,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# b51ba6e18c5c22de777e768f5b7c4ff45c04e4d1fe70e17afe1e804330356539
+# 3d994622ea8188d67d3d2f1cd41983f7673a1ce2797caed8ae19666fcff1b5b8

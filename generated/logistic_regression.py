@@ -1,4 +1,4 @@
-"""The gradient of logistic_regression.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of logistic_regression.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of logistic_regression.bp:
 b88f62bf25b546867dbe7b24178d84c4d749dabafdfd9c5d54719e6511516db7
@@ -220,4 +220,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 176a4e85e364cab6d36f9a5cca24f6000de798b92e2e098186403af2d8744522
+# 7a8ca956755fe6708cdce7a1a72884fa013b7e41a0f7009d60d19767cba24c85

@@ -1,4 +1,4 @@
-"""The gradient of mixture.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of mixture.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of mixture.bp:
 2bd4df6b12930f6fd281b40a8726886a2bdcc9a5708f4c281aee56f401377e89
@@ -277,4 +277,4 @@ def _log_softmax(x, axis=-1):
 
 
 # sha256 of the text above:
-# ec324addd7acb4b03723aae7e47228681fa9252938446e48514746ebef405597
+# 90a0077b98c31aa2d4e4b9e6e7485fb6e14102ab689e153134219b7d63506d85

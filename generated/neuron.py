@@ -1,4 +1,4 @@
-"""The gradient of neuron.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of neuron.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of neuron.bp:
 86dbd1d16ea439fa7a4ab979febe4ef82ad78180eb4887335462a3fe73220a0e
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 6b652998431837efa794f85ff1303385c68ef7fea55d5a44ca8dc9b5538e422c
+# 8a432d0aed47f40de501232f465b54d657fd7ee7d585ebe3988aad646934a0ec

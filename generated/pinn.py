@@ -1,4 +1,4 @@
-"""The gradient of pinn.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of pinn.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of pinn.bp:
 ded94926028fe59fe17d65f1b940ff71f9bb01a1294d8b4af1b710c1d914f753
@@ -419,4 +419,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# 32ce750210375f9e1574f44882582face2002ca8dacfbfad4876d40f79ee8076
+# e6a696450e5ccd3066883b026dbb21082aed284384ae176ac3197776487b745e

@@ -1,4 +1,4 @@
-"""The gradient of transformer.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of transformer.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of transformer.bp:
 053edef58fececc8cd59fdfa67f716972aa156ce944964354b2be1de0ac48ac0
@@ -1136,4 +1136,4 @@ def _normalise_slope(g, y, s, axis):
 
 
 # sha256 of the text above:
-# a859043112a66fb3d063bb478b5aefb36af2cca80d619b2360358ee94be96615
+# 4000096db8b32487ea9457a611dcb7fe70f277247d23c2d731ffc77e036fa1a4

@@ -1,4 +1,4 @@
-"""The gradient of two_layer.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of two_layer.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of two_layer.bp:
 9494cd27714f11aa7850b9b41659ace63da933b1a4f049b51ac61308038d8247
@@ -182,4 +182,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# cb6962fb632638e2b469fdaeb868dc0dd8a0ef2e5b1128a938aec25f11b2223b
+# 4c54058ee46c570bd22d43c0496e77bcd7a370dc2df8eef503ffc27dfc1121df

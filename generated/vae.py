@@ -1,4 +1,4 @@
-"""The gradient of vae.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of vae.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of vae.bp:
 e5eb945c0318dc8bbcd122f020e8ace1ee5f25f789004b8337295d245bc86bcb
@@ -349,4 +349,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 7596f8d1daf074f1b24fbefdb33185d15d21820ef36992b28c3063ee69cc877e
+# 22f39d816b701ef893e3e00e25be8b25721b0602cd39415bc1236146a5c7bd02

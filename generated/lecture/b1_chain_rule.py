@@ -1,4 +1,4 @@
-"""The gradient of b1_chain_rule.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of b1_chain_rule.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of b1_chain_rule.bp:
 24c66455cdb04dc9e582aba3fb2340313c33460e20a62bd872d918482452d566
@@ -142,4 +142,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 16c3d4d88ea296dab68b411f8a4cdf46cd8368874413bca5ad8caaa67a7ef607
+# c83affa8275ed5afdcc6123413c71eb02b98833b95e0c93550d62d681d211aaf

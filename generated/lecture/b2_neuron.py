@@ -1,4 +1,4 @@
-"""The gradient of b2_neuron.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of b2_neuron.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of b2_neuron.bp:
 8332bec1921183c5dd54e2c03cde7970f16c8a5524a39a4761a185ce6b7ece21
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# e9386fbf31ab527346d3abd9ff7b07ca3e3bcc0849df36eb3700d040c7055858
+# 16261ee9d95ab90dc9dd56754fafdb3f18e16dbd94ef41d4e66250820dc2318f

@@ -1,4 +1,4 @@
-"""The gradient of b3_sigmoid.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of b3_sigmoid.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of b3_sigmoid.bp:
 111d1a6fd387ba983dd7c7e8879fe3cdbd82729d01e224905f9084c9dc7966bb
@@ -194,4 +194,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 721efbc500aa146d4a499e4983c2d8570fb918da2a570ae7f7c2c6ce67c85a19
+# d7417d8d333375a728b7b3cbd951bbbe0ba87ce1c66e156c74be458735d8e352

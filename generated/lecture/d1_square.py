@@ -1,4 +1,4 @@
-"""The gradient of d1_square.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of d1_square.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of d1_square.bp:
 637f5ccc6f187fcb5124dcc5695694965df46cd073a9bb9f8b0493d3b389a302
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# fd297b2d2dc4b24e83edf7e98ba845373bce87ee949f2cee0afd7cde9af25fc7
+# 6f900593522e65c45457286e511c426b82f76bc87b9f90d80f4fb8dd47f019a2

@@ -1,4 +1,4 @@
-"""The gradient of d4_double.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of d4_double.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of d4_double.bp:
 1b6dd3ce2eb25cade14bc5afbe1cb622fbe67c434e3afe515ccc43f7cc30a3b9
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 8ee442fcf5c3c57ee2a24b50c6fb389ad54e2fe344e38c77a30bdc5135488e41
+# f78c4013ea333d1dadc94bfbbc3503982145247a6a58a6040d2deba506acb25b

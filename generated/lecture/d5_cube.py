@@ -1,4 +1,4 @@
-"""The gradient of d5_cube.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of d5_cube.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of d5_cube.bp:
 5778bcefad901f9663acab7d5a50270bdfb1d523912a3f259084f9e6c086c192
@@ -153,4 +153,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# b1b07643322bca0b5d50f6f191cf9f8a44ffe0e8d9a20e1440d52f670ef70398
+# d6008811bb333eb514eefbe44d3141efbdbf4bf81b378cc9d06aa54b9c839e8b

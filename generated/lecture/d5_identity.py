@@ -1,4 +1,4 @@
-"""The gradient of d5_identity.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of d5_identity.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of d5_identity.bp:
 31d0226046b042204b5abfd7cc4324bdaf1373daa79091c1159271bf9738d5ec
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 7ac25e379ad987a25a33be545af4c24870e68f65d8d7d70bb8e6fa7fe26ef1ee
+# 3687538715916f9a1b052442d88e200b9dbf19156232b3b15368321f0fd5fcba

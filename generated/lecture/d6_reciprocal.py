@@ -1,4 +1,4 @@
-"""The gradient of d6_reciprocal.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of d6_reciprocal.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of d6_reciprocal.bp:
 f11bd4ea0297256d151cdfb909908f7c54ec00866f3c1665749fefa12e9c4555
@@ -150,4 +150,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# a2c68387ac014961c6f3338db36268427768b93217a60740446fb6bbb93d29d0
+# 952c1e56ce46377a7f337d49ec11361dba72bab8f345740942ee184eff4932d9

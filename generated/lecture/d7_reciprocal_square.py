@@ -1,4 +1,4 @@
-"""The gradient of d7_reciprocal_square.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of d7_reciprocal_square.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of d7_reciprocal_square.bp:
 fc7c5ca6a8f2eaa8b1e7051d29c85ba22babeaf7155afea3e5f5d4b4a8882c88
@@ -151,4 +151,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 4f64e0f1866e5a51843f0ef64213d4ac8c3bf3ec89211e2b59e27d812eec9cf4
+# 2d643f75e942bbda007b504dc43cfb40005945e45b0159fe8db0fd7ba72e0fb1

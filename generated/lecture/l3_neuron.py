@@ -1,4 +1,4 @@
-"""The gradient of l3_neuron.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of l3_neuron.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of l3_neuron.bp:
 6c451dd6bd183f2998a6c86ba654905ed53d045c2db8f1277d9fa95fbc6909be
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 84ccd56b9dfe2ab36e11ef929a3bb9a923d71c10d0da2cc1d5642b0f4b876d0e
+# c34ad685d4419285d55c012066d2916247b6b50e3e207f1047e2459eb1a25d06

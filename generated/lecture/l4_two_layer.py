@@ -1,4 +1,4 @@
-"""The gradient of l4_two_layer.bp, written by bpc 0.1.0 at -O1.
+"""The gradient of l4_two_layer.bp, written by bpc 0.2.0 at -O1.
 
 sha256 of l4_two_layer.bp:
 38fb7389360da0633eb2cbdbb6b9a605236af20cee8ba063518c8c5bad899672
@@ -185,4 +185,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 921f7fc1833b68e77ef3c765a6019ca519cbc538d00da08b37d19b2d35a11ae8
+# 9b428c34e0c06db304b7157af4ea4930e9c293ac8fde798d72f5b265b2b324b6

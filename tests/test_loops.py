@@ -776,3 +776,136 @@ def test_a_guard_around_a_loop_reaches_into_its_steps(level: int) -> None:
         value, grads = m.value_and_grad({"w": w}, np.ones(3))
         assert (value, grads["w"]) == (1.0, 0.0)
     check_gradient(m, {"w": 2.0}, {"x": np.ones(3)}, np.random.default_rng(0))
+
+
+#: loops that a review found computed wrongly, or not at all, each with its meaning
+FOUND: dict[str, tuple[str, Callable[[Any, Any], float]]] = {
+    "a total that another carry holds": (
+        "scan t in 0..T-1 carry (s = zeros(N), before = zeros(N)) {\n"
+        "    s = s + X[t] * w\n    emit step = sum(s - before)\n    before = s\n}\ncost J = sum(step^2)",
+        lambda X, w: float(sum(((x * w).sum()) ** 2 for x in X)),
+    ),
+    "a total of which another carry holds a part": (
+        "scan t in 0..T-1 carry (s = zeros(N), p = zeros(2)) {\n"
+        "    emit r = sum(p^2)\n    s = s + X[t] * w\n    p = s[0:2]\n}\ncost J = sum(r) + sum(s)",
+        lambda X, w: float(
+            sum(((np.cumsum(X * w, 0)[t - 1, :2]) ** 2).sum() for t in range(1, len(X)))
+            + (X * w).sum()
+        ),
+    ),
+    "a loop in a function makes the carry": (
+        "def inner(h) {\n    scan s in 0..1 carry (g = 0.1 * w) { g = tanh(g * h) + w }\n    return g\n}\n"
+        "scan t in 0..T-1 carry (h = w) { h = inner(h) + 0 * X[t] }\ncost J = sum(h^2)",
+        lambda X, w: _nested(X, w),
+    ),
+    "a carry that is never read": (
+        "scan t in 0..T-1 carry (h = zeros(N), c = zeros(N)) {\n"
+        "    c = h + X[t]\n    h = tanh(w * c)\n}\ncost J = sum(h) + sum(c)",
+        lambda X, w: _unread(X, w),
+    ),
+    "a sum before each step": (
+        "scan t in 0..T-1 carry (s = zeros(N)) {\n    emit before = s\n    s = s + X[t] * w\n}\n"
+        "cost J = sum(before^2) + sum(s)",
+        lambda X, w: float(
+            (np.vstack([0 * w, np.cumsum(X * w, 0)[:-1]]) ** 2).sum() + (X * w).sum()
+        ),
+    ),
+    "equal values emitted twice": (
+        "scan t in 0..T-1 carry (h = zeros(N)) {\n    h = tanh(X[t] * w + h)\n"
+        "    emit a = h @ stack(w, w).T\n    emit b = h @ stack(w, w).T\n    emit c = X[t]\n    emit d = X[t]\n}\n"
+        "cost J = sum(a * b) + sum(c * d)",
+        lambda X, w: _twice(X, w),
+    ),
+    "a gradient by what a loop leaves": (
+        "scan t in 0..T-1 carry (h = w) {\n    h = tanh(h * X[t])\n    emit hs = h\n}\n"
+        "g = grad(sum(h^3), h)\nk = grad(sum(hs^2), hs)\ncost J = sum(g * w) + sum(k)",
+        lambda X, w: _left(X, w),
+    ),
+}
+
+
+def _nested(X: Any, w: Any) -> float:
+    h = w
+    for _ in X:
+        g = 0.1 * w
+        for _ in range(2):
+            g = np.tanh(g * h) + w
+        h = g
+    return float((h**2).sum())
+
+
+def _unread(X: Any, w: Any) -> float:
+    h = 0 * w
+    for x in X:
+        c = h + x
+        h = np.tanh(w * c)
+    return float(h.sum() + c.sum())
+
+
+def _twice(X: Any, w: Any) -> float:
+    h, total = 0 * w, 0.0
+    for x in X:
+        h = np.tanh(x * w + h)
+        total += 2 * (h @ w) ** 2 + (x * x).sum()
+    return float(total)
+
+
+def _left(X: Any, w: Any) -> float:
+    h, total = w, 0.0
+    for x in X:
+        h = np.tanh(h * x)
+        total += (2 * h).sum()
+    return float((3 * h**2 * w).sum() + total)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", FOUND)
+def test_what_a_review_found(name: str, level: int) -> None:
+    text, meaning = FOUND[name]
+    m = bpc.load(
+        f"dim T\ninput X: [T, 3]\nparam w: [3]\nconst N = 3\n{text}",
+        level=level, emit=("jvp",), verify_ir=True,
+    )  # fmt: skip
+    rng = np.random.default_rng(5)
+    X, w, way = rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3)
+    assert np.isclose(m.cost({"w": w}, X), meaning(X, w), rtol=1e-12)
+    check_gradient(m, {"w": w}, {"X": X}, rng, context=name)
+    _, slope = m.jvp({"w": w}, {"w": way}, X)
+    assert np.isclose(slope, m.value_and_grad({"w": w}, X)[1]["w"] @ way, rtol=1e-9)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_transposed_total(level: int) -> None:
+    """The reversed loop adds to S while it holds S.T."""
+    m = bpc.load(
+        "dim T\ninput X: [T, 3, 3]\nparam w: [3, 3]\n"
+        "scan t in 0..T-1 carry (S = zeros(3, 3), V = zeros(3, 3)) {\n"
+        "    S = S + V.T\n    V = tanh(X[t] * w)\n    emit Ss = S\n}\ncost J = sum(Ss^2)",
+        level=level,
+    )
+    rng = np.random.default_rng(6)
+    check_gradient(m, {"w": rng.normal(size=(3, 3))}, {"X": rng.normal(size=(4, 3, 3))}, rng)
+
+
+def test_without_steps_nothing_raises() -> None:
+    """What can raise stays in a loop that may have no steps."""
+    text = "dim T\ninput X: [T, 2]\nparam w: [2, 2]\n"
+    text += "scan t in 0..T-1 carry (h = zeros(2)) { h = h + inv(w) @ X[t] }\ncost J = sum(h)"
+    for level in LEVELS:
+        m = bpc.load(text, level=level)
+        value, grads = m.value_and_grad({"w": np.ones((2, 2))}, np.zeros((0, 2)))
+        assert value == 0 and not grads["w"].any()
+
+
+def test_loops_in_loops_compile_soon() -> None:
+    """What is asked of a loop is asked once: 14 deep is no matter."""
+    depth = 14
+    lines = ["param a, b"]
+    for k in range(depth):
+        start = f"h{k - 1} * a" if k else "b"
+        carries = f"h{k} = {start}, p{k} = a, q{k} = b"
+        lines.append(f"scan t{k} in 0..1 carry ({carries}) {{ p{k} = q{k} * a; q{k} = h{k}")
+    lines.append(f"h{depth - 1} = tanh(h{depth - 1} * a + q0)")
+    for k in reversed(range(depth)):
+        lines.append(f"h{k} = h{k + 1} + p{k + 1}\n}}" if k < depth - 1 else "}")
+    assert "def value_and_grad" in bpc.compile_source("\n".join([*lines, "cost J = h0"]))

@@ -6,10 +6,13 @@ Only what does both has an adjoint. Through a loop both travel along the carries
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from bpc.ir import Atom, Equation, Var, variables
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+
+MEMORY = 4096  # answers about loops that are remembered
 
 
 def active(
@@ -33,8 +36,12 @@ def dependent(equations: tuple[Equation, ...], sources: set[Var]) -> set[Var]:
     return found
 
 
-def loop_dependent(loop: Loop, args: tuple[bool, ...]) -> tuple[set[Var], tuple[bool, ...]]:
-    """The body's parameters that depend on arguments, some of which do; and which results do."""
+@lru_cache(maxsize=MEMORY)
+def loop_dependent(loop: Loop, args: tuple[bool, ...]) -> tuple[frozenset[Var], tuple[bool, ...]]:
+    """The body's parameters that depend on arguments, some of which do; and which results do.
+
+    It is remembered: loops in loops would be asked again and again.
+    """
     sources = {p for p, depends in zip(loop.body.params[1:], args) if depends}
     while True:
         found = dependent(loop.body.body, sources)
@@ -43,7 +50,7 @@ def loop_dependent(loop: Loop, args: tuple[bool, ...]) -> tuple[set[Var], tuple[
             break
         sources |= carried
     finals = [s in sources for s in loop.states]
-    return sources, (*finals, *(e in found for e in loop.emits))
+    return frozenset(sources), (*finals, *(e in found for e in loop.emits))
 
 
 def leading(equations: tuple[Equation, ...], targets: set[Var]) -> set[Var]:
@@ -61,6 +68,7 @@ def leading(equations: tuple[Equation, ...], targets: set[Var]) -> set[Var]:
     return found
 
 
+@lru_cache(maxsize=MEMORY)
 def loop_leading(loop: Loop, outs: tuple[bool, ...]) -> tuple[bool, ...]:
     """Which arguments lead to those results that are wanted."""
     wanted = [r for r, is_wanted in zip(loop.body.results, outs) if is_wanted]

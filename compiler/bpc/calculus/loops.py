@@ -100,7 +100,10 @@ class _Pull:
         inner = Builder(loop.span, adjoint=True)
         entering = [s for s, _ in self.carried]
         sums = []
+        places = {o: e.span for e in adjoint for o in e.outs}
         for p, total in self.totals.items():
+            slope = slopes[p]
+            inner.span = places.get(slope, loop.span) if isinstance(slope, Var) else loop.span
             sums.append((Expr(inner, total) + Expr(inner, slopes[p])).atom)
         entries = [p for p in loop.entries if p in slopes]
         results = (*(slopes[s] for s in entering), *sums, *(slopes[p] for p in entries))

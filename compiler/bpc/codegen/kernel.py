@@ -13,7 +13,7 @@ from bpc.codegen import layout
 from bpc.codegen.expression import Code
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller, Term
-from bpc.codegen.steps import updated_in_place
+from bpc.codegen.steps import totals, updated_in_place
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
@@ -124,7 +124,7 @@ class Kernel:
     def added(self, equation: Equation) -> Code | None:
         """What is added to a total in place, where the equation does no more than that."""
         state = self.totals.get(equation.out)
-        if state is None or equation.op != "add" or self.uses[state] != 1:
+        if state is None or equation.op != "add" or self.uses.get(state, 0) != 1:
             return None
         rest = [a for a in equation.args if a is not state]
         return self.code(rest[0]) if len(rest) == 1 else None
@@ -211,11 +211,8 @@ class Kernel:
         )
         inner.section = 1
         inner.states.update(loop.states)
-        inner.totals = {
-            u: s
-            for s, u, init in zip(loop.states, loop.updates, loop.inits)
-            if isinstance(u, Var) and u in direct and init in self.filled
-        }
+        own = {s for s, init in zip(loop.states, loop.inits) if init in self.filled}
+        inner.totals = {u: s for u, s in totals(loop).items() if u in direct and s in own}
         inner.inlined.update((p, self.code(a)) for p, a in zip(loop.shared, loop.constants))
         for p, sequence in zip(loop.entries, loop.sequences):
             text = e.name(f"{self.code(sequence).text}[{index}]")

@@ -50,7 +50,9 @@ def _loosened(
         args = _loose(equation, made) if OPS[equation.op].elementwise else equation.args
         if not OPS[equation.op].elementwise:
             array = not OPS[equation.op].moves and equation.op not in ("full", "copy")
+            mark = len(body)
             args = tuple(_filled(a, equation, body, array, numbers) for a in args)
+            made |= {new.out: new for new in body[mark:]}
         elif equation.out.type.shape and _joint(args) != equation.out.type.shape:
             args = _restore(equation, args, body)
         elif isinstance(spelling, str) and spelling[0] == "_":
@@ -239,7 +241,7 @@ def _own(
         if not scalar_cost and (root in taken or not contiguous):
             out = Var(label, result.type)
             span = made[result].span if result in made else body[-1].span
-            adjoint = position > 0
+            adjoint = made[result].adjoint if result in made else False
             fresh, attrs = ("copy", ()) if result.type.shape else ("full", (("shape", ()),))
             body.append(Equation(fresh, (result,), (out,), span, attrs, adjoint))
             made[out] = body[-1]

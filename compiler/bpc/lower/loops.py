@@ -8,7 +8,7 @@ from bpc import syntax
 from bpc.ir import Atom, Equation, Var
 from bpc.lower.context import Context, Failed, rule
 from bpc.lower.expressions import operand
-from bpc.lower.naming import define, key_of
+from bpc.lower.naming import define, key_of, use
 from bpc.lower.scope import Scope, spelling, text
 from bpc.lower.steps import Frame
 from bpc.lower.values import describe, is_integer
@@ -94,7 +94,7 @@ def _steps(
 def _update(c: Context, target: syntax.Target, state: Var) -> Atom:
     """What a carry is at the end of a step: of the same type as before."""
     key = key_of(c, target)
-    value = c.m.expr(c.scope.lookup(key))
+    value = c.m.expr(use(c.scope.lookup(key)))
     if value.type.kind != state.type.kind and state.type.kind == "real":
         value = c.m.real(value)
     if value.shape != state.type.shape and not value.shape:

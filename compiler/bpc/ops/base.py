@@ -64,6 +64,8 @@ class Op:
     mixes: Callable[..., tuple[int, ...]] | None = None
     #: works on a stack of arguments: its attributes count axes, or it works on the last ones
     stacks: bool = False
+    #: whether the generated function raises for some values of the arguments
+    raises: bool = False
     #: whether the order of the arguments does not matter
     commutes: bool = False
     requires: Requires | None = None

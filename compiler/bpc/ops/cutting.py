@@ -137,6 +137,7 @@ internal(
     "gather",
     "Entries picked by integer arrays of one shape.",
     linear=True,
+    raises=True,
     infer=_gathered,
     vjp=lambda m, g, out, x, *ids, axis: [
         m.emit("scatter", g, *ids, shape=x.shape, axis=axis),
@@ -148,6 +149,7 @@ internal(
     "scatter",
     "Zeros of a shape to which values are added at the entries that integer arrays name.",
     linear=True,
+    raises=True,
     infer=lambda t, *ids, shape, axis: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, *ids, shape, axis: [
         m.emit("gather", g, *ids, axis=axis),

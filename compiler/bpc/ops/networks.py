@@ -233,6 +233,7 @@ register(
         "smoothing. ValueError of the generated function for a label out of range.",
         mixes=lambda t, label, smoothing, ignore: (t.rank - 1,),
         stacks=True,
+        raises=True,
         call=_cross_entropy,
         infer=lambda t, label, smoothing, ignore: (Type("real", label.shape),),
         vjp=_cross_entropy_vjp,
@@ -255,6 +256,7 @@ register(
         "cross_entropy_slope",
         "internal",
         "The gradient of the cross entropy of each row by its logits.",
+        raises=True,
         infer=lambda t, label, smoothing, ignore: (t,),
         vjp=_slope_vjp,
         numpy=lambda c, x, label, smoothing, ignore: c.call(
@@ -279,6 +281,7 @@ register(
         "range.",
         mixes=lambda t, label: (t.rank - 1,),
         stacks=True,
+        raises=True,
         call=_nll,
         infer=lambda t, label: (Type("real", label.shape),),
         vjp=lambda m, g, out, log_p, label: (

@@ -38,10 +38,12 @@ def _before(loop: Loop) -> tuple[list[Equation], Loop]:
     wanted: set[Var] = set()
     made: dict[Var, Equation] = {}
     for e in loop.body.body:
-        high = max((level.get(v, 2) for v in variables(e.args)), default=2)
+        high = max((level.get(v, 2) for v in variables(e.args)), default=0)
         stacked = [isinstance(a, Var) and level.get(a, 2) == 1 for a in e.args]
         if e.op == "scan" or e.adjoint and e.out.named or high == 1 and not liftable(e, stacked):
             high = 2
+        if high == 0 and OPS[e.op].raises and not (loop.length.value or 0) > 0:
+            high = 2  # without a step it must not be computed
         level |= dict.fromkeys(e.outs, high)
         made |= dict.fromkeys(e.outs, e)
         heavy = e.op in HEAVY or (OPS[e.op].elementwise and not wanted.isdisjoint(e.args))

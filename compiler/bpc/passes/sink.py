@@ -47,13 +47,16 @@ class _After:
         kept = [u for i, u in enumerate(loop.updates) if i not in self.added]
         self.core = cone({u for u in kept if isinstance(u, Var) and u in self.made}, self.made)
         self.stacks: dict[Var, Var] = {}
+        #: results that have their equation
+        self.taken: set[Var] = set()
 
     def addend(self, state: Var, update: Atom) -> Var | None:
         """X where the update is state + x, and nothing else reads either."""
         e = self.made.get(update) if isinstance(update, Var) else None
         if e is None or e.op != "add" or self.count.get(state, 0) != 1 or e.out in self.count:
             return None
-        if state not in e.args or self.loop.body.results.count(e.out) != 1:
+        results = self.loop.body.results
+        if state not in e.args or state in results or results.count(e.out) != 1:
             return None
         other = next((a for a in e.args if a is not state), None)
         return other if isinstance(other, Var) and other in self.made else None
@@ -193,7 +196,8 @@ class _After:
     def finish(self, value: Expr, out: Var) -> None:
         """Let a value be the result that the loop had."""
         m = self.outside.m
-        if m.body and m.body[-1].out is value.atom:
+        if m.body and m.body[-1].out is value.atom and value.atom not in self.taken:
+            self.taken.add(out)
             m.body[-1] = replace(m.body[-1], outs=(out,))
             for var, (known, stacked) in self.outside.found.items():
                 if known.atom is value.atom:

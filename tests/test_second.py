@@ -611,15 +611,20 @@ def test_each_example_by_its_own_entries() -> None:
 MIX = "dim N\ninput x: [N, 4], y: [N], label: int[N], four: int[4]\nparam w: [4], b, E: [9, 4]\n"
 BOTH = "every example meets every other, along two axes N"
 SUM = "`{}` of a sum over N is no sum over N"
+MEAN = "`{}` of a mean over N is no mean over N"
 OWN = "`{}` mixes the entries of N"
 COUNTED = "the value of N itself is computed with"
 REFUSED: dict[str, str] = {
-    "exp(mean(y * b))": SUM.format("exp"),
+    "mean(y * b) + 0.1 * sum(y * b)": "a sum over N and a mean over N meet",
+    "sum(y * b) * N": "the value of N itself is computed with",
+    "mean(y * b) + mean(y * b) / N": "the value of N itself is computed with",
+    "sum((y * b)^2) / (N - 1)": "the value of N itself is computed with",
+    "exp(mean(y * b))": MEAN.format("exp"),
     "sum(y * b) / sum(y)": SUM.format("div"),
-    "mean(y * b) * mean(y)": SUM.format("mul"),
-    "mean((y * b - mean(y * b))^2)": SUM.format("broadcast"),
-    "mean(y * b) * stop(mean(y))": SUM.format("stop"),
-    "where(mean(y) > 0, mean(y * b), 0)": SUM.format("gt"),
+    "mean(y * b) * mean(y)": MEAN.format("mul"),
+    "mean((y * b - mean(y * b))^2)": MEAN.format("broadcast"),
+    "mean(y * b) * stop(mean(y))": MEAN.format("stop"),
+    "where(mean(y) > 0, mean(y * b), 0)": MEAN.format("gt"),
     "sum((x.T @ (x * w))^2)": SUM.format("pow"),
     "dot(y * b, y)^2": SUM.format("pow"),
     "det(x.T @ (x * w))": SUM.format("det"),

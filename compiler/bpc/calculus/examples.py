@@ -18,12 +18,16 @@ from bpc.diagnostics import BpcError, Diagnostic, Problem
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+from bpc.sizes import dim_of
 from bpc.source import Span
 from bpc.types import Shape, Size, dim, product
 
-#: a state: None, an axis, TOTAL, or COUNT: computed of the number of examples
+#: a state: None, an axis, a SUM or MEAN over the examples; their number (COUNT) or its inverse, each
+#: times something else, or what else is computed of it (ODD)
 State = int | None
-TOTAL, COUNT = -1, -2
+SUM, MEAN, COUNT, INVERSE, ODD = -1, -2, -3, -4, -5
+TOTALS = (SUM, MEAN)
+COUNTS = (COUNT, INVERSE, ODD)
 
 
 class Mixed(Exception):
@@ -52,6 +56,15 @@ class _Axes:
         """Whether no axis but that of the state depends on how many examples there are."""
         return not self.within(tuple(a for i, a in enumerate(shape) if i != state))
 
+    def power(self, value: object) -> int | None:
+        """The power of the number of examples that a size is, times something else; else None."""
+        if not isinstance(value, Size) or len(value.terms) != 1:
+            return None
+        ((monomial, _),) = value.terms
+        if any(a != self.name and self.name in dim_of(a).dims() for a, _ in monomial):
+            return None
+        return dict(monomial).get(self.name, 0)
+
     def counted(self, value: object) -> bool:
         """Whether a value of compile time depends on how many examples there are."""
         if isinstance(value, tuple):
@@ -75,7 +88,7 @@ def check(cost: Function, params: Iterable[Var], name: str) -> None:
     _run(cost.body, states, axes)
     result = cost.results[0]
     state = states.get(result) if isinstance(result, Var) else None
-    if state != TOTAL and start:
+    if state not in TOTALS and start:
         raise Mixed(f"the cost is no sum or mean over {name}", start)
 
 
@@ -92,16 +105,23 @@ def _state(e: Equation, given: list[State], axes: _Axes) -> State:
     """The state of a result."""
     rows = {s for s in given if _is_axis(s)}
     within = axes.within(e.out.type.shape)
-    if within and not rows and TOTAL not in given and e.op not in FILLING:
+    if (
+        within
+        and not rows
+        and not any(s in TOTALS for s in given)
+        and e.op not in FILLING
+        and not OPS[e.op].moves
+    ):
         raise Mixed(f"`{e.op}` numbers the entries of {axes.name}", e.span)
     counts = _counts(e, given, axes)
-    if (counts and e.op not in ("mul", "div")) or ((counts or COUNT in given) and (rows or within)):
+    counted = counts or any(s in COUNTS for s in given)
+    if (counts and e.op not in ("mul", "div")) or (counted and (rows or within)):
         raise Mixed(f"the value of {axes.name} itself is computed with", e.span)
-    if TOTAL in given:
+    if any(s in TOTALS for s in given):
         return _total(e, given, axes)
     if not rows:
         place = axes.place(e.out.type.shape)
-        return COUNT if counts or COUNT in given else _single(e, place, axes)
+        return _count(e, given, axes) if counted else _single(e, place, axes)
     if not OPS[e.op].elementwise:
         return _single(e, RULES.get(e.op, _along)(e, given, axes), axes)
     if len(rows) > 1:
@@ -133,14 +153,43 @@ def _counts(e: Equation, given: list[State], axes: _Axes) -> bool:
 
 
 def _total(e: Equation, given: list[State], axes: _Axes) -> State:
-    """What may be done with a sum over the examples: what is linear in it."""
-    several = sum(1 for s in given if s == TOTAL)
+    """What may be done with a sum or mean over the examples: what is linear in it."""
+    found = [s for s in given if s in TOTALS]
     rows = any(_is_axis(s) for s in given)
     linear = e.op in LINEAR and not rows and not axes.within(e.out.type.shape)
-    divides = e.op == "div" and given[0] != TOTAL
-    if linear and not divides and (several == 1 or e.op in ("add", "sub", "concat", "stack")):
-        return TOTAL
-    raise Mixed(f"`{e.op}` of a sum over {axes.name} is no sum over {axes.name}", e.span)
+    divides = e.op == "div" and given[0] not in TOTALS
+    if not linear or divides or (len(found) > 1 and e.op not in ADDING):
+        what = f"a {'sum' if SUM in found else 'mean'} over {axes.name}"
+        raise Mixed(f"`{e.op}` of {what} is no {what[2:]}", e.span)
+    if len(set(found)) > 1:
+        raise Mixed(f"a sum over {axes.name} and a mean over {axes.name} meet", e.span)
+    counts = [s for s in _counting(e, given, axes) if s in COUNTS]
+    if not counts:
+        return found[0]
+    rescaled = RESCALED.get((e.op, found[0], counts[0]))
+    if rescaled is None:
+        raise Mixed(f"the value of {axes.name} itself is computed with", e.span)
+    return rescaled
+
+
+def _counting(e: Equation, given: list[State], axes: _Axes) -> list[State]:
+    """The states of the arguments, those of sizes too."""
+    found = []
+    for arg, state in zip(e.args, given):
+        if isinstance(arg, Literal) and axes.counted(arg.value):
+            state = {1: COUNT, -1: INVERSE}.get(axes.power(arg.value) or 0, ODD)
+        found.append(state)
+    return found
+
+
+def _count(e: Equation, given: list[State], axes: _Axes) -> State:
+    """What is computed of the number of examples."""
+    states = _counting(e, given, axes)
+    (first, *more) = (s for s in states if s in COUNTS)
+    if more or e.op not in ("mul", "div", "neg", "cast", "identity"):
+        return ODD
+    turned = e.op == "div" and states[0] is None
+    return {COUNT: INVERSE, INVERSE: COUNT, ODD: ODD}[first] if turned else first
 
 
 def _along(e: Equation, given: list[State], axes: _Axes) -> State:
@@ -151,7 +200,7 @@ def _along(e: Equation, given: list[State], axes: _Axes) -> State:
         raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
     if state in op.mixes(*(a.type for a in e.args), **dict(e.attrs)):
         if e.op in ("sum", "mean"):
-            return TOTAL
+            return SUM if e.op == "sum" else MEAN
         raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
     return axes.place(e.out.type.shape)
 
@@ -207,7 +256,7 @@ def _matmul(e: Equation, given: list[State], axes: _Axes) -> State:
     inner = [s == c for s, c in zip(given, contracted)]
     if any(inner):
         if all(inner):
-            return TOTAL
+            return SUM
         raise Mixed(f"a matrix product mixes the entries of {axes.name}", e.span)
     rank = e.out.type.rank
     places = set()
@@ -229,7 +278,7 @@ def _einsum(e: Equation, given: list[State], axes: _Axes) -> State:
         raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
     (letter,) = letters
     if all(letter not in o for o, s in zip(attrs["operands"], given) if s is None):
-        return result.index(letter) if letter in result else TOTAL
+        return result.index(letter) if letter in result else SUM
     raise Mixed(f"einsum pairs the examples with what has an axis {axes.name} besides", e.span)
 
 
@@ -290,6 +339,14 @@ RULES: dict[str, Rule] = {
 LINEAR = frozenset(
     ("add", "sub", "neg", "mul", "div", "sum", "mean", "matmul", "identity", "reshape", "cast")
 ) | frozenset(("transpose", "expand_dims", "slice", "broadcast", "select", "concat", "stack"))
+#: what becomes of a total that is divided by the number of examples, and so on
+RESCALED: dict[tuple[str, State, State], State] = {
+    ("div", SUM, COUNT): MEAN,
+    ("mul", SUM, INVERSE): MEAN,
+    ("mul", MEAN, COUNT): SUM,
+    ("div", MEAN, INVERSE): SUM,
+}
+ADDING = ("add", "sub", "concat", "stack")
 #: operators that fill a shape
 FILLING = ("broadcast", "full", "mask")
 

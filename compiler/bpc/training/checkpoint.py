@@ -42,7 +42,7 @@ def restore(path: str, model: Model, run: Run, config: Mapping[str, Any]) -> Non
         state = {**run.state, **facts["numbers"]}
         for key, value in state.items():
             if isinstance(value, dict):
-                state[key] = _below(f"state/{key}", arrays)
+                state[key] = _alike(value, _below(f"state/{key}", arrays))
         rng_state = facts["rng"]
     except (KeyError, ValueError, AttributeError, TypeError):
         raise TrainingError(f"cannot resume from {path}: it is no checkpoint of bpc") from None
@@ -64,6 +64,15 @@ def _under(head: str, arrays: Arrays) -> Arrays:
 def _below(head: str, arrays: Arrays) -> Arrays:
     """The arrays whose names begin so, without that."""
     return {k[len(head) + 1 :]: v for k, v in arrays.items() if k.startswith(f"{head}/")}
+
+
+def _alike(fresh: Arrays, found: Arrays) -> Arrays:
+    """What an optimiser keeps; ValueError where it has not the names and shapes that it begins with."""
+    if fresh and {k: np.shape(v) for k, v in fresh.items()} != {
+        k: np.shape(v) for k, v in found.items()
+    }:
+        raise ValueError
+    return found
 
 
 def _same(path: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:

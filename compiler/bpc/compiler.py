@@ -163,7 +163,8 @@ def batch_dim(program: Program) -> str:
     if not dims:
         raise UsageError("--emit per_example: no input has a free dim, such as `dim N`")
     cost = expand(program.functions["cost"], lambda function: function, LIMIT)
-    return batch(cost, tuple(a.var for a in program.params), dims)
+    place = next(a.span for a in program.inputs)
+    return batch(cost, tuple(a.var for a in program.params), dims, place)
 
 
 def extend(

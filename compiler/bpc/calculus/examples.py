@@ -72,23 +72,24 @@ class _Axes:
         return isinstance(value, Size) and self.name in value.dims()
 
 
-def check(cost: Function, params: Iterable[Var], name: str) -> None:
-    """Raise Mixed unless the cost is a sum or mean over the dim `name`."""
+def check(cost: Function, params: Iterable[Var], name: str, place: Span) -> None:
+    """Raise Mixed unless the cost is a sum or mean over the dim `name`; `place` stands for it all."""
     axes = _Axes(name)
     states: dict[Var, State] = {}
-    start = cost.body[0].span if cost.body else None
+    if not cost.body:  # a parameter itself
+        raise Mixed(f"the cost is no sum or mean over {name}", place)
+    start = cost.body[0].span
     for var in cost.params:
         states[var] = axes.place(var.type.shape)
         param = var in set(params)
         fits = axes.alone(var.type.shape, None if param else states[var])
-        if start and not fits:
-            raise Mixed(
-                f"`{var.name}` is {'a param' if param else 'an input'} of {var.type}", start
-            )
+        if not fits:
+            what = "a param" if param else "an input"
+            raise Mixed(f"`{var.name}` is {what} of {var.type}", start)
     _run(cost.body, states, axes)
     result = cost.results[0]
     state = states.get(result) if isinstance(result, Var) else None
-    if state not in TOTALS and start:
+    if state not in TOTALS:
         raise Mixed(f"the cost is no sum or mean over {name}", start)
 
 
@@ -351,7 +352,7 @@ ADDING = ("add", "sub", "concat", "stack")
 FILLING = ("broadcast", "full", "mask")
 
 
-def batch(cost: Function, params: tuple[Var, ...], dims: Iterable[str]) -> str:
+def batch(cost: Function, params: tuple[Var, ...], dims: Iterable[str], place: Span) -> str:
     """The first of some dims over which the cost adds up examples.
 
     Raises BpcError, which says why the first of all is none, where there is no such dim.
@@ -359,7 +360,7 @@ def batch(cost: Function, params: tuple[Var, ...], dims: Iterable[str]) -> str:
     found: Diagnostic | None = None
     for name in dims:
         try:
-            check(cost, params, name)
+            check(cost, params, name, place)
         except Mixed as error:
             problem = Problem("BP147", dim=name, why=error.why)
             found = found or problem.at(error.span)

@@ -32,9 +32,10 @@ class Outside:
     def write(self, e: Equation) -> Expr:
         """An equation of the body, outside."""
         self.m.span, self.m.hint = e.span, ""
-        args, stacked = zip(*(self.read(a) for a in e.args))
+        found = [self.read(a) for a in e.args]
+        args, stacked = [x for x, _ in found], [is_stack for _, is_stack in found]
         if any(stacked):
-            made: Expr = lift(self.m, e, list(args), stacked, self.loop.length)
+            made: Expr = lift(self.m, e, args, stacked, self.loop.length)
             made = self.named(made, e.out)
         else:
             out = Var(e.out.name, e.out.type, e.out.named)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bpc.calculus.reverse import gradient
-from bpc.compiler import ADJOINT, PRIMAL, front
+from bpc.compiler import ADJOINT, LOOPS, PRIMAL, front
 from bpc.ir import Var
 from bpc.passes import cse, dce, guard, hoist, join, name, propagate, simplify, sink, stabilise
 from bpc.printer import print_function
@@ -70,7 +70,12 @@ def test_idempotent(path):
 
 def test_every_pass_has_a_case():
     assert {p.name.partition("-")[0] for p in CASES} == set(PASSES)
-    used = {getattr(p, "__name__", "stabilise") for level in (*PRIMAL.values(), *ADJOINT.values()) for p in level}
+    used = {
+        getattr(p, "__name__", "stabilise")
+        for table in (PRIMAL, ADJOINT, LOOPS)
+        for level in table.values()
+        for p in level
+    }
     assert used <= set(PASSES)
 
 

@@ -23,7 +23,7 @@ from bpc.ir import Function, Program, unnamed
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
-from bpc.passes import ADJOINT, INNER, PRIMAL, Pass
+from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, Pass
 from bpc.source import Source, Span
 from bpc.syntax import Model
 from bpc.verify import verify
@@ -203,6 +203,9 @@ def along(function: Function) -> Function:
 def optimise(program: Program, level: int, check: bool = False) -> Program:
     """The program after the passes that follow the reverse pass."""
     functions = {k: run(f, ADJOINT[level], check) for k, f in program.functions.items()}
+    for name, function in functions.items():
+        if any(e.op == "scan" for e in function.body):
+            functions[name] = run(function, LOOPS[level], check)
     return replace(program, functions=functions)
 
 

@@ -21,8 +21,7 @@ from bpc.passes.stabilise import stabilise, stabilise_all
 
 Pass = Callable[[Function], Function]
 
-_ONCE: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simplify, propagate, dce)
-_TIDY: tuple[Pass, ...] = (*_ONCE, hoist, sink, *_ONCE)
+_TIDY: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simplify, propagate, dce)
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
     1: (cse, stabilise, guard, dce, hoist, sink, dce),
@@ -35,3 +34,5 @@ INNER: dict[int, tuple[Pass, ...]] = {
     2: (cse, stabilise, guard, dce),
 }
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}
+#: after them, where a function has loops
+LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist, sink, *_TIDY)}

@@ -151,7 +151,7 @@ def _bind(params, inputs):
                 raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
-            _check_kind(name, value, kind)
+            value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
             dtype = _float_type(name, value, dtype, params, inputs)
         if value.shape != shape:
@@ -162,10 +162,11 @@ def _bind(params, inputs):
     return arrays, dims
 
 
-def _check_kind(name, value, kind):
-    """TypeError where an array that must be of ints or bools is not."""
+def _of_kind(name, value, kind):
+    """An array of bools, or of ints in 64 bits; TypeError where it is of something else."""
     if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
         raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+    return value.astype(np.int64, copy=False) if kind == "int" else value
 
 
 def _float_type(name, value, dtype, params, inputs):
@@ -230,4 +231,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# f0d7a9849cb628b4586ddf59c671393b80160723a5b76ab8c0ca614341208ef7
+# eb96e8a2595fa35e24782203e6136a6401c57ab796eaa52730f8c9711fbe37f7

@@ -274,7 +274,7 @@ def _bind(params, inputs):
                 raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
-            _check_kind(name, value, kind)
+            value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
             dtype = _float_type(name, value, dtype, params, inputs)
         if value.shape != shape:
@@ -285,10 +285,11 @@ def _bind(params, inputs):
     return arrays, dims
 
 
-def _check_kind(name, value, kind):
-    """TypeError where an array that must be of ints or bools is not."""
+def _of_kind(name, value, kind):
+    """An array of bools, or of ints in 64 bits; TypeError where it is of something else."""
     if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
         raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+    return value.astype(np.int64, copy=False) if kind == "int" else value
 
 
 def _float_type(name, value, dtype, params, inputs):
@@ -397,4 +398,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 7245a0d6fc1a20141d7cd27294da4eeaf45e520ce2cc0543675cede7c80ac429
+# 7a9556b724a595f91ae6232511a7d92cb0bac9cc048ff590957d55cea39ab8d3

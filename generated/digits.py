@@ -156,7 +156,7 @@ def _bind(params, inputs):
                 raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
-            _check_kind(name, value, kind)
+            value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
             dtype = _float_type(name, value, dtype, params, inputs)
         if value.shape != shape:
@@ -167,10 +167,11 @@ def _bind(params, inputs):
     return arrays, dims
 
 
-def _check_kind(name, value, kind):
-    """TypeError where an array that must be of ints or bools is not."""
+def _of_kind(name, value, kind):
+    """An array of bools, or of ints in 64 bits; TypeError where it is of something else."""
     if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
         raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+    return value.astype(np.int64, copy=False) if kind == "int" else value
 
 
 def _float_type(name, value, dtype, params, inputs):
@@ -279,4 +280,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# ba4d1e9fed1d317ff42e1a72a1ab39faadfba4c3c7d30580256fcfdf80ceb430
+# 35143a0228315373431242babf5ab59755c519427b1ee4979223ddbf48b667c8

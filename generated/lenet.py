@@ -268,7 +268,7 @@ def _bind(params, inputs):
                 raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
-            _check_kind(name, value, kind)
+            value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
             dtype = _float_type(name, value, dtype, params, inputs)
         if value.shape != shape:
@@ -279,10 +279,11 @@ def _bind(params, inputs):
     return arrays, dims
 
 
-def _check_kind(name, value, kind):
-    """TypeError where an array that must be of ints or bools is not."""
+def _of_kind(name, value, kind):
+    """An array of bools, or of ints in 64 bits; TypeError where it is of something else."""
     if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
         raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+    return value.astype(np.int64, copy=False) if kind == "int" else value
 
 
 def _float_type(name, value, dtype, params, inputs):
@@ -488,4 +489,4 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 # sha256 of the text above:
-# 5fa80c24ec87094f93e1fe475e1c6f7cb81048a8bf98ed548d44af72e058f675
+# 5778fad40698da88c7732d27042c2973258eb8be0fc38bf850dc36d84cc5757a

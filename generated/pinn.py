@@ -333,7 +333,7 @@ def _bind(params, inputs):
                 raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
-            _check_kind(name, value, kind)
+            value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
             dtype = _float_type(name, value, dtype, params, inputs)
         if value.shape != shape:
@@ -344,10 +344,11 @@ def _bind(params, inputs):
     return arrays, dims
 
 
-def _check_kind(name, value, kind):
-    """TypeError where an array that must be of ints or bools is not."""
+def _of_kind(name, value, kind):
+    """An array of bools, or of ints in 64 bits; TypeError where it is of something else."""
     if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
         raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+    return value.astype(np.int64, copy=False) if kind == "int" else value
 
 
 def _float_type(name, value, dtype, params, inputs):
@@ -419,4 +420,4 @@ def _unslice(x, shape, index):
 
 
 # sha256 of the text above:
-# e6a696450e5ccd3066883b026dbb21082aed284384ae176ac3197776487b745e
+# 152540d5028f7d387f06cda25e8ce6e2b251440a5b7c3885e927668b84fff065

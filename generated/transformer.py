@@ -965,7 +965,7 @@ def _bind(params, inputs):
                 raise TypeError(f"missing the argument {name}")
             value = np.asarray(value)
         if kind != "real":
-            _check_kind(name, value, kind)
+            value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
             dtype = _float_type(name, value, dtype, params, inputs)
         if value.shape != shape:
@@ -976,10 +976,11 @@ def _bind(params, inputs):
     return arrays, dims
 
 
-def _check_kind(name, value, kind):
-    """TypeError where an array that must be of ints or bools is not."""
+def _of_kind(name, value, kind):
+    """An array of bools, or of ints in 64 bits; TypeError where it is of something else."""
     if value.dtype.kind not in {"int": "iu", "bool": "b"}[kind]:
         raise TypeError(f"{name} has dtype {value.dtype}, expected {kind}")
+    return value.astype(np.int64, copy=False) if kind == "int" else value
 
 
 def _float_type(name, value, dtype, params, inputs):
@@ -1136,4 +1137,4 @@ def _normalise_slope(g, y, s, axis):
 
 
 # sha256 of the text above:
-# 4000096db8b32487ea9457a611dcb7fe70f277247d23c2d731ffc77e036fa1a4
+# 23af40170c18c3241b1a81dbf53cae36a147ddef9b38acc7dc3ac52ffb6c601b

@@ -109,3 +109,31 @@ def test_rows_and_matrices_of_a_branch_not_taken(level: int) -> None:
     expected, slopes = alone.value_and_grad(regular)
     assert np.isclose(value, expected)
     assert np.allclose(grads["A"][[0, 2]], slopes["A"])
+
+
+def test_small_ints_do_not_wrap_around() -> None:
+    """Labels and images are kept in 8 bits; arithmetic is done in 64."""
+    m = bpc.load("dim N\ninput k: int[N]\nparam w = 1\ncost J = w * sum(k * 100 - 300)")
+    for dtype in (np.uint8, np.int8, np.int32):
+        given = np.array([2, 1], dtype)
+        assert m.cost({"w": 1.0}, given) == -300.0
+        assert given.dtype == dtype
+
+
+def test_a_slice_backwards_to_the_start() -> None:
+    m = bpc.load("dim T\ninput x: [T]\nparam w = 1\ncost J = sum(x[T-1:T-4:-1] * arange(3)) * w")
+    assert m.cost({"w": 1.0}, np.array([1.0, 2.0, 3.0, 4.0])) == 3.0 + 4.0
+    assert m.cost({"w": 1.0}, np.array([1.0, 2.0, 3.0])) == 2.0 + 2.0
+
+
+@pytest.mark.parametrize("text", ["input x = 2\ncost J = x^2", "input x: [2]\ncost J = sum(x^2)"])
+def test_a_model_without_params_has_an_empty_gradient(text: str) -> None:
+    m = bpc.load(text)
+    x = 2.0 if m.INPUTS["x"] == "real" else np.array([0.0, 2.0])
+    assert m.value_and_grad({}, x) == (4.0, {})
+
+
+def test_level_and_names() -> None:
+    with pytest.raises(bpc.UsageError, match="level 5: there are 0, 1, 2"):
+        bpc.compile_source("param w\ncost J = w", level=5)
+    assert "def jvp" in bpc.compile_source("param w\ncost J = w", emit="jvp", wrt="w")

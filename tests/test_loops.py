@@ -909,3 +909,50 @@ def test_loops_in_loops_compile_soon() -> None:
     for k in reversed(range(depth)):
         lines.append(f"h{k} = h{k + 1} + p{k + 1}\n}}" if k < depth - 1 else "}")
     assert "def value_and_grad" in bpc.compile_source("\n".join([*lines, "cost J = h0"]))
+
+
+@pytest.mark.parametrize("steps", [3, 5])
+@pytest.mark.parametrize("level", LEVELS)
+def test_entries_of_other_axes(level: int, steps: int) -> None:
+    """A gather along another axis than the first, also of what is computed in the step."""
+    rng = np.random.default_rng(7)
+    text = """dim T, S = 3, V = 5
+input obs: int[T], Q: [S, T, 2]
+param B: [S, V], W: [2, 2]
+scan t in 0..T-1 carry (al = zeros(S), h = zeros(S, 2)) {
+    al = tanh(al + B[:, obs[t]])
+    h = tanh(h + (Q @ W)[:, t] + (2 * Q)[:, T-1-t])
+}
+cost J = sum(al) + sum(h^2)"""
+    m = bpc.load(text, level=level, wrt=("B", "W", "Q"), verify_ir=True)
+    params = {"B": rng.normal(size=(3, 5)), "W": rng.normal(size=(2, 2))}
+    inputs = {"obs": rng.integers(0, 5, steps), "Q": rng.normal(size=(3, steps, 2))}
+    check_gradient(m, params, inputs, rng)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("index,bounds,length", [
+    ("T-1-t", "0..2", 3), ("T-1-t", "0..2", 5), ("2-t", "0..T-1", 3), ("T-t", "1..2", 2),
+    ("T-1-2*t", "0..T-1", 1), ("1-t", "1..T-1", 2), ("-t", "0..T-1", 1), ("2*t", "0..0", 4),
+])  # fmt: skip
+def test_indices_that_fit(index: str, bounds: str, length: int, level: int) -> None:
+    text = f"dim T\ninput x: [T]\nparam w\nscan t in {bounds} carry (h = 0) {{\n"
+    m = bpc.load(
+        f"{text}    h = h * 2 + x[{index}] * w\n}}\ncost J = h", level=level, wrt=("x", "w")
+    )
+    x, w = np.arange(1.0, length + 1), 1.5
+    low, high = (eval(b, {"T": length}) for b in bounds.split(".."))  # noqa: S307 - of this table
+    h = 0.0
+    for t in range(low, high + 1):
+        h = h * 2 + x[eval(index, {"T": length, "t": t})] * w  # noqa: S307
+    assert np.isclose(m.cost({"w": w}, x), h)
+    check_gradient(m, {"w": np.float64(w)}, {"x": x}, np.random.default_rng(8))
+
+
+@pytest.mark.parametrize("index,length", [("-t", 3), ("2*t", 2), ("T-1+t", 2), ("2*t+T-1", 2)])
+def test_indices_that_do_not_fit(index: str, length: int) -> None:
+    text = "dim T\ninput x: [T]\nparam w\nscan t in 0..T-1 carry (h = 0) { h = h + x[%s] * w }\n"
+    for level in LEVELS:
+        m = bpc.load(text % index + "cost J = h", level=level)
+        with pytest.raises(ValueError, match="an index leaves the axis of size T"):
+            m.cost({"w": 1.0}, np.ones(length))

@@ -59,7 +59,10 @@ def compile_source(
     IR after each pass.
     Raises BpcError with all diagnostics, UsageError.
     """
+    if level not in ADJOINT:
+        raise UsageError(f"level {level}: there are {', '.join(map(str, ADJOINT))}")
     source = Source(name, text.removeprefix("\ufeff"))
+    wrt, emit = ([x] if isinstance(x, str) else x for x in (wrt, emit))
     targets, extras = tuple(dict.fromkeys(wrt)), _emitted(emit)
     with _no_collection():
         program = front(source, settings or {}, limit)

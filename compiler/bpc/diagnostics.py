@@ -49,6 +49,7 @@ MESSAGES: dict[str, str] = {
     "BP119": "`return` outside a `def` or `layer`",
     "BP120": "`emit` outside a `scan`",
     "BP121": "the program has no cost",
+    "BP123": "nothing behind `return` is reached",
     # Loops
     "BP141": "the bounds of `scan` are whole numbers or sizes, not {what}",
     "BP142": "a `scan` from {low} to {high} has no steps",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bpc.compiler import EMIT
 from bpc.lower import LIMIT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -83,7 +84,7 @@ def emit(command: Command) -> Command:
     """Add `--emit`."""
     return click.option(
         "--emit", multiple=True, callback=listed, metavar="NAMES",
-        help="Further functions to write: sgd, momentum, adam, adamw.",
+        help=f"Further functions to write: {', '.join(EMIT)}.",
     )(command)  # fmt: skip
 
 

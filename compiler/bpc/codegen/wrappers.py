@@ -110,6 +110,8 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     lines += layout.returned(8, [again.text])
     keys, count = _keys(w, function)
     if function.name == "value_and_grad":
+        if not count:
+            return [*lines, f"    return {call}, {{}}"]
         lines.append(f"    value, *grads = {call}")
         return [*lines, f"    return value, dict(zip({keys}, grads))"]
     if count > 1:
@@ -159,6 +161,8 @@ def _arrays(
     if function.name == "forward" and count == 1:
         make = f"np.asarray({call}{dtype})" if scalar else f"np.ascontiguousarray({call})"
         return [*lines, *layout.returned(4, [make])]
+    if not count:
+        return [*lines, f"    return float({call}), {{}}"]
     head = "    results = " if function.name == "forward" else "    value, *results = "
     lines.append(f"{head}{call}")
     if scalar:

@@ -120,7 +120,7 @@ class Context:
 
     def execute(self, statements: tuple[Any, ...]) -> Any:
         """Run statements up to a `return`; its value. Each failure costs its statement alone."""
-        for statement in statements:
+        for i, statement in enumerate(statements):
             try:
                 self.step(statement.span)
                 value = self.apply(RULES[type(statement)], statement)
@@ -132,6 +132,8 @@ class Context:
                 self.scope.outside.lost_instances.update(lost)
                 continue
             if value is not None:
+                if i + 1 < len(statements):
+                    self.fail(statements[i + 1].span, "BP123")
                 return value
         return None
 

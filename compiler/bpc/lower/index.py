@@ -9,6 +9,7 @@ from bpc.lower.context import Context
 from bpc.lower.steps import entry, stands_outside, step_position
 from bpc.lower.values import describe, describe_kind, is_integer, is_number
 from bpc.ops import Expr
+from bpc.ops.cutting import cut
 from bpc.types import Size, show, size
 
 Item = tuple[Size, Size, int]
@@ -83,7 +84,7 @@ def _cut(c: Context, x: Expr, plans: list[tuple[str, Any]]) -> Expr:
     whole = [(size(0), a.size, 1) for a in x.shape]
     items = [w if kind == "gather" else item for (kind, item), w in zip(old, whole)]
     if items != whole:
-        x = c.m.emit("slice", x, items=tuple(items))
+        x = cut(c.m, x, items)
     if any(kind == "drop" for kind, _ in old):
         shape = tuple(a for a, (kind, _) in zip(x.shape, old) if kind != "drop")
         x = c.m.emit("reshape", x, shape=shape)

@@ -16,9 +16,13 @@ from bpc.ops import Expr
 from bpc.ops.loops import Loop, close, stacked
 from bpc.types import INT, Size, Type, show, size
 
+MOST_LOOPS = 16  # in one another: Python takes 20 blocks
+
 
 @rule(syntax.Scan)
 def _scan(c: Context, node: syntax.Scan) -> None:
+    if len(c.frames) >= MOST_LOOPS:
+        c.fail(node.span, "BP404", limit=MOST_LOOPS)
     low, high = (_bound(c, bound) for bound in (node.low, node.high))
     length = high - low + size(1)
     if length.value is not None and length.value < 0:
@@ -46,7 +50,8 @@ def _scan(c: Context, node: syntax.Scan) -> None:
         tuple(out for _, _, out in outs),
         node.span,
     )
-    c.m.body.append(loop.equation())
+    if outs:
+        c.m.body.append(loop.equation())
     for key, target, out in outs:
         define(c, c.scope.home(key), key, Expr(c.m, out), target.span)
 

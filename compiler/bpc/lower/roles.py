@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bpc import syntax
-from bpc.ir import Var
 from bpc.lower.context import Context
 from bpc.lower.expressions import operand, truth
 from bpc.lower.values import DimValue, all_known, describe, is_integer
@@ -32,14 +31,10 @@ def name(c: Context, function: str, node: Any, first: Expr | None) -> Expr:
     made = {o for e in c.m.body for o in e.outs}
     if not isinstance(found, Expr) or not isinstance(head, syntax.Name):
         return c.fail(node.span, "BP146", "name it first: `y = ...`", what=describe(found))
-    if found.atom not in made or found.atom in c.names or named(found):
+    plain = isinstance(node, syntax.Name)
+    if plain or found.atom not in made or found.atom in c.names:
         return found
     return c.fail(node.span, "BP146", "name it first: `y = ...`", what=describe(found))
-
-
-def named(value: Expr) -> bool:
-    """Whether a value has its name already: a result of a loop."""
-    return isinstance(value.atom, Var) and value.atom.named
 
 
 def condition(c: Context, name: str, node: Any, first: Expr | None) -> Expr:

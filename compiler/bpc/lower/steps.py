@@ -17,6 +17,7 @@ from bpc.ir import Atom, Equation, Literal, Var
 from bpc.lower.context import Context
 from bpc.lower.scope import Key
 from bpc.ops import Expr
+from bpc.ops.cutting import cut
 from bpc.types import Size, size
 
 
@@ -96,7 +97,7 @@ def entry(c: Context, x: Expr, axis: int, position: tuple[Frame, int, Size]) -> 
             items = [(size(0), a.size, 1) for a in x.shape]
             whole = tuple(items)
             items[axis] = start, frame.length, slope
-            part = x if tuple(items) == whole else c.m.emit("slice", x, items=tuple(items))
+            part = x if tuple(items) == whole else cut(c.m, x, items)
             sequence = c.m.moveaxis(part, axis, 0)
         name = x.atom.name if isinstance(x.atom, Var) else "entry"
         shape = sequence.shape[1:]

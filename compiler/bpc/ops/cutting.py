@@ -26,7 +26,7 @@ def _sliced(t: Type, items: Any) -> tuple[Type]:
 def _slice_requires(t: Type, items: Any) -> list[tuple[Size, str]]:
     found = []
     for axis, (start, count, step) in zip(t.shape, items):
-        if count == axis.size and start in (size(0), axis.size - size(1)):
+        if count == axis.size and (start, step) in ((size(0), 1), (axis.size - size(1), -1)):
             continue
         last = start + (count - size(1)) * size(step)
         low, high = (start, last) if step > 0 else (last, start)
@@ -75,6 +75,22 @@ internal(
     vjp=lambda m, g, out, x, shape, items: (m.emit("slice", g, items=items),),
     numpy=lambda c, x, shape, items: c.call("_unslice", x, c.shape(shape), c.index(shape, items)),
 )
+
+
+def cut(m: Builder, x: Expr, items: Any) -> Expr:
+    """The slice; backwards to an end that only the call knows, in two: NumPy takes -1 for the last."""
+    items = tuple(items)
+    forward, turned = list(items), whole(x.shape)
+    for i, (start, count, step) in enumerate(items):
+        end = start + (count - size(1)) * size(step)
+        if step < 0 and end.value is None:
+            forward[i] = end, count, -step
+            turned[i] = count - size(1), count, -1
+    if tuple(forward) == items:
+        return m.emit("slice", x, items=items)
+    first = m.emit("slice", x, items=tuple(forward))
+    back = [t if t[2] < 0 else w for t, w in zip(turned, whole(first.shape))]
+    return m.emit("slice", first, items=tuple(back))
 
 
 def whole(shape: Any) -> list[tuple[Size, Size, int]]:

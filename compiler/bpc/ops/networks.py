@@ -144,6 +144,8 @@ def _absolute_error(m: Builder, p: Value, t: Value) -> Expr:
 
 
 def _huber(m: Builder, p: Value, t: Value, delta: Factor = 1.0) -> Expr:
+    if isinstance(delta, Expr) and isinstance(delta.number, float | int) and delta.number <= 0:
+        refuse("huber", "delta", "a number above 0", delta.number)
     d = p - t
     size = m.abs(d)
     return m.select(size <= delta, 0.5 * d**2, delta * (size - 0.5 * delta))
@@ -182,6 +184,11 @@ loss(
 loss("cosine_similarity", "Cosine of the angle over the last axis.", _cosine, _ROWS)
 
 
+def refuse(name: str, option: str, wanted: str, found: object) -> None:
+    """Refuse the value of an option."""
+    raise Problem("BP231", name=name, option=option, wanted=wanted, found=found)
+
+
 def _check_labels(name: str, scores: Expr, label: Expr) -> None:
     if label.type.kind != "int":
         raise Problem("BP212", name=name, kind=label.type.kind)
@@ -199,6 +206,8 @@ def _cross_entropy(
     m: Builder, logits: Value, label: Value, smoothing: Real = 0.0, ignore: Integer = -1
 ) -> Expr:
     _check_labels("cross_entropy", logits, label)
+    if not 0 <= smoothing <= 1:
+        refuse("cross_entropy", "smoothing", "a number from 0 to 1", smoothing)
     return m.emit("cross_entropy", m.real(logits), label, smoothing=float(smoothing), ignore=ignore)
 
 

@@ -139,6 +139,8 @@ class _After:
     def worth_adding(self, x: Var) -> bool:
         """Whether what is added up in the loop is better added up at once."""
         e = self.made[x]
+        if e.op == "scatter" and dict(e.attrs)["axis"]:
+            return False
         if e.op in ("matmul", "scatter"):
             return x not in self.core and all(isinstance(a, Var) for a in e.args)
         if e.op == "reshape" or OPS[e.op].elementwise:

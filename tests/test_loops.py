@@ -781,44 +781,58 @@ def test_a_guard_around_a_loop_reaches_into_its_steps(level: int) -> None:
 #: loops that a review found computed wrongly, or not at all, each with its meaning
 FOUND: dict[str, tuple[str, Callable[[Any, Any], float]]] = {
     "a total that another carry holds": (
-        "scan t in 0..T-1 carry (s = zeros(N), before = zeros(N)) {\n"
-        "    s = s + X[t] * w\n    emit step = sum(s - before)\n    before = s\n}\ncost J = sum(step^2)",
+        (
+            "scan t in 0..T-1 carry (s = zeros(N), before = zeros(N)) {\n"
+            "    s = s + X[t] * w\n    emit step = sum(s - before)\n    before = s\n}\ncost J = sum(step^2)"
+        ),
         lambda X, w: float(sum(((x * w).sum()) ** 2 for x in X)),
     ),
     "a total of which another carry holds a part": (
-        "scan t in 0..T-1 carry (s = zeros(N), p = zeros(2)) {\n"
-        "    emit r = sum(p^2)\n    s = s + X[t] * w\n    p = s[0:2]\n}\ncost J = sum(r) + sum(s)",
+        (
+            "scan t in 0..T-1 carry (s = zeros(N), p = zeros(2)) {\n"
+            "    emit r = sum(p^2)\n    s = s + X[t] * w\n    p = s[0:2]\n}\ncost J = sum(r) + sum(s)"
+        ),
         lambda X, w: float(
             sum(((np.cumsum(X * w, 0)[t - 1, :2]) ** 2).sum() for t in range(1, len(X)))
             + (X * w).sum()
         ),
     ),
     "a loop in a function makes the carry": (
-        "def inner(h) {\n    scan s in 0..1 carry (g = 0.1 * w) { g = tanh(g * h) + w }\n    return g\n}\n"
-        "scan t in 0..T-1 carry (h = w) { h = inner(h) + 0 * X[t] }\ncost J = sum(h^2)",
+        (
+            "def inner(h) {\n    scan s in 0..1 carry (g = 0.1 * w) { g = tanh(g * h) + w }\n    return g\n}\n"
+            "scan t in 0..T-1 carry (h = w) { h = inner(h) + 0 * X[t] }\ncost J = sum(h^2)"
+        ),
         lambda X, w: _nested(X, w),
     ),
     "a carry that is never read": (
-        "scan t in 0..T-1 carry (h = zeros(N), c = zeros(N)) {\n"
-        "    c = h + X[t]\n    h = tanh(w * c)\n}\ncost J = sum(h) + sum(c)",
+        (
+            "scan t in 0..T-1 carry (h = zeros(N), c = zeros(N)) {\n"
+            "    c = h + X[t]\n    h = tanh(w * c)\n}\ncost J = sum(h) + sum(c)"
+        ),
         lambda X, w: _unread(X, w),
     ),
     "a sum before each step": (
-        "scan t in 0..T-1 carry (s = zeros(N)) {\n    emit before = s\n    s = s + X[t] * w\n}\n"
-        "cost J = sum(before^2) + sum(s)",
+        (
+            "scan t in 0..T-1 carry (s = zeros(N)) {\n    emit before = s\n    s = s + X[t] * w\n}\n"
+            "cost J = sum(before^2) + sum(s)"
+        ),
         lambda X, w: float(
             (np.vstack([0 * w, np.cumsum(X * w, 0)[:-1]]) ** 2).sum() + (X * w).sum()
         ),
     ),
     "equal values emitted twice": (
-        "scan t in 0..T-1 carry (h = zeros(N)) {\n    h = tanh(X[t] * w + h)\n"
-        "    emit a = h @ stack(w, w).T\n    emit b = h @ stack(w, w).T\n    emit c = X[t]\n    emit d = X[t]\n}\n"
-        "cost J = sum(a * b) + sum(c * d)",
+        (
+            "scan t in 0..T-1 carry (h = zeros(N)) {\n    h = tanh(X[t] * w + h)\n"
+            "    emit a = h @ stack(w, w).T\n    emit b = h @ stack(w, w).T\n    emit c = X[t]\n    emit d = X[t]\n}\n"
+            "cost J = sum(a * b) + sum(c * d)"
+        ),
         lambda X, w: _twice(X, w),
     ),
     "a gradient by what a loop leaves": (
-        "scan t in 0..T-1 carry (h = w) {\n    h = tanh(h * X[t])\n    emit hs = h\n}\n"
-        "g = grad(sum(h^3), h)\nk = grad(sum(hs^2), hs)\ncost J = sum(g * w) + sum(k)",
+        (
+            "scan t in 0..T-1 carry (h = w) {\n    h = tanh(h * X[t])\n    emit hs = h\n}\n"
+            "g = grad(sum(h^3), h)\nk = grad(sum(hs^2), hs)\ncost J = sum(g * w) + sum(k)"
+        ),
         lambda X, w: _left(X, w),
     ),
 }
@@ -941,10 +955,10 @@ def test_indices_that_fit(index: str, bounds: str, length: int, level: int) -> N
         f"{text}    h = h * 2 + x[{index}] * w\n}}\ncost J = h", level=level, wrt=("x", "w")
     )
     x, w = np.arange(1.0, length + 1), 1.5
-    low, high = (eval(b, {"T": length}) for b in bounds.split(".."))  # noqa: S307 - of this table
+    low, high = (eval(b, {"T": length}) for b in bounds.split(".."))
     h = 0.0
     for t in range(low, high + 1):
-        h = h * 2 + x[eval(index, {"T": length, "t": t})] * w  # noqa: S307
+        h = h * 2 + x[eval(index, {"T": length, "t": t})] * w
     assert np.isclose(m.cost({"w": w}, x), h)
     check_gradient(m, {"w": np.float64(w)}, {"x": x}, np.random.default_rng(8))
 

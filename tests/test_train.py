@@ -893,3 +893,10 @@ def test_the_session_of_the_readme(home: Path) -> None:
     for command, expected in commands:
         _, *words = command.replace("examples", str(EXAMPLES)).split()
         assert well(*words) == expected.splitlines()
+
+
+@pytest.mark.parametrize("option", ["--lr", "--clip", "--weight-decay"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_numbers_are_finite(option: str, number: str) -> None:
+    done = run("train", "m.bp", "--data", "d.npz", "--out", "p.npz", option, number)
+    assert done.exit_code == 2 and "is no finite number" in done.output

@@ -151,7 +151,7 @@ def differentiate(
     def prepare(function: Function) -> Function:
         return run(function, INNER[level], check)
 
-    functions = {k: expand(f, prepare, limit) for k, f in program.functions.items()}
+    functions = {k: expand(f, prepare, limit // 3) for k, f in program.functions.items()}
     functions = {k: run(f, PRIMAL[level], check) for k, f in functions.items()}
     grad = gradient(functions["cost"], targets, Span(source, 0, 0), edges=level == 0)
     if check:

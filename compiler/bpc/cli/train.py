@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,11 +39,26 @@ class Betas(click.ParamType):  # type: ignore[type-arg]
                 return first, second
         except ValueError:
             pass
-        self.fail(f"{value!r} is not two numbers from 0 to 1, as in 0.9,0.999", param, ctx)
+        self.fail(
+            f"{value!r} is not two numbers from 0 on and below 1, as in 0.9,0.999", param, ctx
+        )
 
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
-FROM_ZERO = click.FloatRange(min=0)
+class Finite(click.FloatRange):
+    """A number of a range, which neither NaN nor inf is in."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Finite(min=0, min_open=True)
+FROM_ZERO = Finite(min=0)
 
 
 @click.command("train", epilog=EXAMPLES)

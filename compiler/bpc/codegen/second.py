@@ -26,7 +26,9 @@ DOCS = {
 }
 
 
-def function(w: Writer, which: str, kernel: Function, dims: list[str], batch: str = "") -> list[str]:
+def function(
+    w: Writer, which: str, kernel: Function, dims: list[str], batch: str = ""
+) -> list[str]:
     """The lines of one public function; `kernel` is what it calls, `dims` are those it takes."""
     inputs = w.needed(kernel)
     given = {"jvp": ["tangents"], "hvp": ["vector"]}.get(which, [])

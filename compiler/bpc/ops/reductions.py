@@ -129,9 +129,7 @@ register(
         mixes=lambda t, top, axes, keep: axes,
         stacks=True,
         infer=lambda t, top, axes, keep: (t.with_kind("real"),),
-        numpy=lambda c, x, top, axes, keep: c.call(
-            "_tie_share", x, top, *c.over(x, axes, keep)
-        ),
+        numpy=lambda c, x, top, axes, keep: c.call("_tie_share", x, top, *c.over(x, axes, keep)),
     )
 )
 

@@ -970,3 +970,19 @@ def test_indices_that_do_not_fit(index: str, length: int) -> None:
         m = bpc.load(text % index + "cost J = h", level=level)
         with pytest.raises(ValueError, match="an index leaves the axis of size T"):
             m.cost({"w": 1.0}, np.ones(length))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_loops_leave_has_memory_of_its_own(level: int) -> None:
+    """Two carries that end as one array, and one that is the input where there is no step."""
+    m = bpc.load(
+        "dim T\ninput X: [T, 3], y: [3]\nparam w: [3]\n"
+        "scan t in 0..T-1 carry (s = y, p = zeros(3)) {\n    s = s + X[t] * w\n    p = s\n}\n"
+        "q = s\ncost J = sum(s * p) + sum(q)\noutput q, s, p",
+        level=level,
+    )
+    for steps in (0, 2):
+        X, y = np.ones((steps, 3)), np.ones(3)
+        found = [*m.forward({"w": np.ones(3)}, X, y).values(), X, y]
+        for one, other in itertools.combinations(found, 2):
+            assert not np.shares_memory(one, other)

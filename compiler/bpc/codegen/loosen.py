@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bpc.codegen.steps import memory
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
@@ -254,8 +255,6 @@ def _own(
 def _root(var: Var, made: dict[Var, Equation]) -> tuple[Var, bool]:
     """The variable whose memory this one shows, and whether it shows all of it in order."""
     contiguous = True
-    if var in made and made[var].op == "scan":
-        return var, _fresh(Loop.of(made[var]), var, made)
     while var in made and OPS[made[var].op].view:
         equation = made[var]
         if equation.op not in ("identity", "reshape", "expand_dims", "stop"):
@@ -264,6 +263,8 @@ def _root(var: Var, made: dict[Var, Equation]) -> tuple[Var, bool]:
         if not isinstance(source, Var):
             return var, contiguous
         var = source
+    if var in made and made[var].op == "scan":
+        contiguous = contiguous and _fresh(Loop.of(made[var]), var, made)
     return var, contiguous
 
 
@@ -276,7 +277,11 @@ def _fresh(loop: Loop, out: Var, outside: dict[Var, Equation]) -> bool:
     made = {o: e for e in loop.body.body for o in e.outs}
     if not isinstance(update, Var) or update not in made:
         return False
+    held = [u for i, u in enumerate(loop.updates) if i != position and isinstance(u, Var)]
+    if not all(memory(update, made).isdisjoint(memory(u, made)) for u in held):
+        return False
     root, _ = _root(update, made)
     init = loop.inits[position]
     filled = isinstance(init, Var) and init in outside and outside[init].op == "full"
+    filled = filled and loop.inits.count(init) == 1
     return root in made and not OPS[made[root].op].view and filled

@@ -64,12 +64,12 @@ def totals(loop: Loop) -> dict[Var, Var]:
         if not isinstance(update, Var) or update not in made or made[update].op != "add":
             continue
         held = [u for u in loop.updates if u is not update and isinstance(u, Var)]
-        if all(_memory(u, made).isdisjoint((state, update)) for u in held):
+        if all(memory(u, made).isdisjoint((state, update)) for u in held):
             found[update] = state
     return found
 
 
-def _memory(var: Var, made: dict[Var, Equation]) -> set[Var]:
+def memory(var: Var, made: dict[Var, Equation]) -> set[Var]:
     """The values whose memory a value may share."""
     found: set[Var] = set()
     waiting = [var]

@@ -280,8 +280,8 @@ def _fresh(loop: Loop, out: Var, outside: dict[Var, Equation]) -> bool:
     held = [u for i, u in enumerate(loop.updates) if i != position and isinstance(u, Var)]
     if not all(memory(update, made).isdisjoint(memory(u, made)) for u in held):
         return False
-    root, _ = _root(update, made)
+    root, own = _root(update, made)
     init = loop.inits[position]
     filled = isinstance(init, Var) and init in outside and outside[init].op == "full"
     filled = filled and loop.inits.count(init) == 1
-    return root in made and not OPS[made[root].op].view and filled
+    return own and root in made and not OPS[made[root].op].view and filled

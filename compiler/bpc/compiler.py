@@ -24,6 +24,7 @@ from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
 from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, Pass
+from bpc.schedule import arrange
 from bpc.source import Source, Span
 from bpc.syntax import Model
 from bpc.verify import verify
@@ -70,7 +71,8 @@ def compile_source(
         program = differentiate(program, source, targets, level, verify_ir, limit)
         program = replace(extend(program, targets, extras, verify_ir), batch=examples)
         program = optimise(program, level, verify_ir)
-        return write_module(program, source, VERSION, level, targets, extras)
+        plans = arrange(program, level, Span(source, 0, 0))
+        return write_module(program, plans, source, VERSION, level, targets, extras)
 
 
 def _emitted(names: Iterable[str]) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from bpc.codegen import layout
 from bpc.codegen.expression import Code
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller, Term
-from bpc.codegen.steps import totals, updated_in_place
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+from bpc.plan import Plan
 from bpc.source import Span
 
 DEEPEST = 20
@@ -29,10 +29,10 @@ class Kernel:
     """Prints one function, or the body of a loop in it."""
 
     def __init__(
-        self, function: Function, speller: Speller, names: Names, arguments: Mapping[Var, str],
-        scalars: bool, indent: int = 4, called: dict[Var, str] | None = None,
+        self, plan: Plan, function: Function, speller: Speller, names: Names,
+        arguments: Mapping[Var, str], indent: int = 4, called: dict[Var, str] | None = None,
     ) -> None:  # fmt: skip
-        self.function, self.speller, self.scalars = function, speller, scalars
+        self.plan, self.function, self.speller = plan, function, speller
         self.names, self.indent = names, indent
         #: what values are called in any loop of the function: a reversed loop says the same again
         self.called: dict[Var, str] = {} if called is None else called
@@ -204,15 +204,16 @@ class Kernel:
         names = [self.known[out] for out in loop.outs]
         carried = names[: loop.carries]
         known = {loop.index: index, **dict(zip(loop.states, carried))}
-        direct = updated_in_place(loop)
+        carries = self.plan.carries[loop.body]
+        direct = carries.direct
         known |= {u: name for u, name in zip(loop.updates, carried) if u in direct}
         inner = Kernel(
-            loop.body, self.speller, self.names, known, self.scalars, self.indent + 4, self.called
+            self.plan, loop.body, self.speller, self.names, known, self.indent + 4, self.called
         )
         inner.section = 1
         inner.states.update(loop.states)
         own = {s for s, init in zip(loop.states, loop.inits) if init in self.filled}
-        inner.totals = {u: s for u, s in totals(loop).items() if u in direct and s in own}
+        inner.totals = {u: s for u, s in carries.totals.items() if u in direct and s in own}
         inner.inlined.update((p, self.code(a)) for p, a in zip(loop.shared, loop.constants))
         for p, sequence in zip(loop.entries, loop.sequences):
             text = e.name(f"{self.code(sequence).text}[{index}]")
@@ -241,8 +242,8 @@ class Kernel:
         """The right side of an equation."""
         op = OPS[equation.op]
         terms = [Term(self.code(a), a.type) for a in equation.args]
-        spelling = op.scalar if self.scalars else op.numpy
-        if self.scalars and equation.op == "pow":
+        spelling = op.scalar if self.plan.scalars else op.numpy
+        if self.plan.scalars and equation.op == "pow":
             squared = self.square(equation, terms)
             if squared is not None:
                 return squared

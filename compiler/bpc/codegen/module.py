@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bpc.codegen import (
     carried,
@@ -17,10 +17,9 @@ from bpc.codegen import (
 )
 from bpc.codegen.context import Writer, described, plain, type_text
 from bpc.codegen.kernel import Kernel
-from bpc.codegen.loosen import loosen
-from bpc.ir import Function, Program
-from bpc.ops import OPS
-from bpc.source import Source, Span
+from bpc.ir import Program
+from bpc.plan import Plan
+from bpc.source import Source
 from bpc.types import size
 
 SEAL = "# sha256 of the text above:"
@@ -29,17 +28,18 @@ ORDER = ("forward", "cost", "value_and_grad")
 
 def write_module(
     program: Program,
+    plans: Mapping[str, Plan],
     source: Source,
     version: str,
     level: int,
     wrt: tuple[str, ...],
     emit: Collection[str] = (),
 ) -> str:
-    """The module's text. The program must have `forward`, `cost` and `value_and_grad`.
+    """The module's text. There must be plans of `forward`, `cost` and `value_and_grad`.
 
     `emit` names what else is to be written: functions of `second.KERNELS`, and optimisers.
     """
-    w = Writer(program, source, wrt, _all_scalar(program))
+    w = Writer(program, source, wrt, plans["cost"].scalars)
     public: list[str] = []
     kernels: list[str] = []
     taken: dict[str, list[str]] = {}
@@ -47,18 +47,17 @@ def write_module(
         if name == "forward" and not program.outputs:
             public += ["", "", *wrappers.forward_as_cost(w)]
             continue
-        function = loosen(program.functions[name], w.scalars, Span(source, 0, 0))
-        kernel, dims = _kernel(w, function)
+        kernel, dims = _kernel(w, plans[name])
         kernels += ["", "", *kernel]
-        public += ["", "", *wrappers.public(w, function, dims)]
+        public += ["", "", *wrappers.public(w, plans[name].function, dims)]
         taken[name] = dims
     for name, needs in second.KERNELS.items():
         if name not in emit:
             continue
-        function = loosen(program.functions[needs], w.scalars, Span(source, 0, 0))
         if needs not in taken:
-            kernel, taken[needs] = _kernel(w, function)
+            kernel, taken[needs] = _kernel(w, plans[needs])
             kernels += ["", "", *kernel]
+        function = plans[needs].function
         public += ["", "", *second.function(w, name, function, taken[needs], program.batch)]
     lines = [*_tables(w), *public, *initialisers.functions(w), *optimisers.functions(emit)]
     lines += kernels
@@ -67,15 +66,6 @@ def write_module(
     body = "\n\n\n".join([body, *(h.rstrip() for h in helpers)])
     text = "\n".join([*_header(w, version, level), *_imports(body), body]) + "\n\n\n"
     return text + SEAL + "\n" + f"# {hashlib.sha256(text.encode()).hexdigest()}\n"
-
-
-def _all_scalar(program: Program) -> bool:
-    """Whether every value of every function is one number, computed by Python alone."""
-    return all(
-        all(not v.type.shape for v in f.params)
-        and all(OPS[e.op].scalar and not e.out.type.shape for e in f.body)
-        for f in program.functions.values()
-    )
 
 
 def _header(w: Writer, version: str, level: int) -> list[str]:
@@ -128,15 +118,16 @@ def _tables(w: Writer) -> list[str]:
     return lines
 
 
-def _kernel(w: Writer, function: Function) -> tuple[list[str], list[str]]:
+def _kernel(w: Writer, plan: Plan) -> tuple[list[str], list[str]]:
     """The mathematics of one function, on explicit arrays; and the dims that it takes."""
+    function = plan.function
     inputs = w.needed(function)
     arguments = [*w.program.params, *inputs]
     w.speller.needs_dtype = False
     w.speller.used.clear()
     free, known = w.locals(), dict(w.arguments)
     known |= {p: free.claim(p.name) for p in function.params if p not in known}
-    kernel = Kernel(function, w.speller, free, known, w.scalars)
+    kernel = Kernel(plan, function, w.speller, free, known)
     body = kernel.body(w.comment)
     names = [w.name(a) for a in arguments]
     if w.speller.needs_dtype:

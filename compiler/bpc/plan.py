@@ -1,0 +1,63 @@
+"""What the schedule decides and codegen prints: where the values of a function are written.
+
+    h = np.tanh(x.dot(W))      x.dot(W) goes to a Buffer, and h takes its place there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bpc.ir import Equation, Function, Var
+from bpc.types import Type
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buffer:
+    """Memory of a workspace, for one value of this type after the other."""
+
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Memory that the caller gives for a result; where he gives none, NumPy makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The entry of a loop's step in one of the loop's stacks."""
+
+    stack: Var
+
+
+#: a variable is a place too: that of its own value, which nobody reads any more
+Place = Buffer | Given | Step | Var
+
+
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """How a loop updates its carries."""
+
+    #: new values that take the name of the old ones in the line that computes them
+    direct: frozenset[Var] = frozenset()
+    #: new values that may be added to the array of the old one, which is given beside each
+    totals: Mapping[Var, Var] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A function as it is to be printed.
+
+    Values without a place are written where they are read, or get fresh memory.
+    """
+
+    function: Function
+    #: whether all values are Python floats
+    scalars: bool
+    #: by the bodies of the loops
+    carries: Mapping[Function, Carries]
+    places: Mapping[Var, Place] = field(default_factory=dict)
+    buffers: tuple[Buffer, ...] = ()
+    #: values that depend on sizes alone: made with the workspace, never written again
+    constants: tuple[Equation, ...] = ()

@@ -1,0 +1,44 @@
+"""From what is computed to how: IR -> plans, which codegen prints.
+
+`loosen` leaves out what NumPy does by itself; `steps` says how loops update their carries.
+"""
+
+from __future__ import annotations
+
+from bpc.ir import Function, Program
+from bpc.ops import OPS
+from bpc.ops.loops import Loop
+from bpc.plan import Carries, Plan
+from bpc.schedule.loosen import loosen
+from bpc.schedule.steps import totals, updated_in_place
+from bpc.source import Span
+
+
+def arrange(program: Program, level: int, start: Span) -> dict[str, Plan]:
+    """A plan for each function; `start` is the place of what no equation says."""
+    scalars = _all_scalar(program)
+    plans = {}
+    for name, function in program.functions.items():
+        loose = loosen(function, scalars, start)
+        plans[name] = Plan(loose, scalars, _carries(loose))
+    return plans
+
+
+def _all_scalar(program: Program) -> bool:
+    """Whether every value of every function is one number, computed by Python alone."""
+    return all(
+        all(not v.type.shape for v in f.params)
+        and all(OPS[e.op].scalar and not e.out.type.shape for e in f.body)
+        for f in program.functions.values()
+    )
+
+
+def _carries(function: Function) -> dict[Function, Carries]:
+    """How the loops in a function, and those in them, update their carries."""
+    found: dict[Function, Carries] = {}
+    for equation in function.body:
+        if equation.op == "scan":
+            loop = Loop.of(equation)
+            found[loop.body] = Carries(frozenset(updated_in_place(loop)), totals(loop))
+            found |= _carries(loop.body)
+    return found

@@ -123,15 +123,16 @@ def uses(function: Function) -> dict[Var, int]:
     return count
 
 
-def live(function: Function) -> Function:
+def live(function: Function, strict: bool = False) -> Function:
     """The function without what its results do not need.
 
     The adjoint of a name of the source stays, needed or not: it is what people read the output for.
+    With `strict` it goes too.
     """
     needed: set[Var] = set(variables(function.results))
     kept = []
     for equation in reversed(function.body):
-        wanted = equation.adjoint and equation.out.named
+        wanted = equation.adjoint and equation.out.named and not strict
         if wanted or not needed.isdisjoint(equation.outs):
             kept.append(equation)
             needed.update(variables(equation.args))

@@ -1,6 +1,6 @@
 """What the schedule decides and codegen prints: where the values of a function are written.
 
-    h = np.tanh(x.dot(W))      x.dot(W) goes to a Buffer, and h takes its place there
+h = np.tanh(x.dot(W))      x.dot(W) goes to a Buffer, and h takes its place there
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ class Plan:
     #: whether all values are Python floats
     scalars: bool
     #: by the bodies of the loops
-    carries: Mapping[Function, Carries]
+    carries: Mapping[Function, Carries] = field(default_factory=dict)
     places: Mapping[Var, Place] = field(default_factory=dict)
     buffers: tuple[Buffer, ...] = ()
     #: values that depend on sizes alone: made with the workspace, never written again
     constants: tuple[Equation, ...] = ()
+    #: whether each array is computed in a line of its own: memory is written more than once
+    ordered: bool = False

@@ -40,6 +40,7 @@ def sources(scalars: bool) -> dict[str, str]:
     binding = functions("bpc.codegen", "binding")
     steps = functions("bpc.codegen", "optimiser_text")
     steps |= functions("bpc.codegen", "second_text")
+    steps |= functions("bpc.codegen", "workspace_text")
     if scalars:
         own = functions("bpc.codegen", "scalar_binding")
         return {"_values": binding["_values"], **own, **functions("bpc.ops", "scalars"), **steps}

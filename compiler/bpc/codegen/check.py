@@ -23,17 +23,17 @@ class OutputError(Exception):
     """The generated text holds what bpc never writes: a bug in bpc."""
 
 
-IMPORTS = {"import math", "import numpy as np", "from scipy import special"}
+IMPORTS = {"import math", "import threading", "import numpy as np", "from scipy import special"}
 _BUILTINS = (
     "abs all any bool complex dict enumerate filter float frozenset hasattr int isinstance len list "
     "map max min next pow range reversed round set slice sorted str sum tuple type zip "
-    "ArithmeticError IndexError KeyError OverflowError TypeError ValueError ZeroDivisionError"
+    "ArithmeticError IndexError iter vars id KeyError OverflowError TypeError ValueError ZeroDivisionError"
 )
 BUILTINS = frozenset(_BUILTINS.split())
 _DOTTED = re.compile(r"\.([a-zA-Z]\w*)")
 # What may follow a dot, besides what stands so in the helpers and in the operators' spellings.
 _ATTRIBUTES = (
-    "T all any arange argmax argmin ascontiguousarray bool_ broadcast_to clip concatenate cumsum "
+    "T all any dot local logical_or matmul positive power square arange argmax argmin ascontiguousarray bool_ broadcast_to clip concatenate cumsum "
     "default_rng diagonal einsum full issuperset normal pad polygamma prod ravel s_ stack std "
     "swapaxes tolist transpose tril triu type uniform var inf nan logaddexp int64 roll eye ones random "
     "any arange array count_nonzero empty asarray astype clip copy float64 max min maximum minimum sum reshape where zeros "
@@ -45,7 +45,7 @@ ATTRIBUTES = (
     | {
         spelling.rpartition(".")[2]
         for op in OPS.values()
-        for spelling in (op.numpy, op.scalar)
+        for spelling in (op.numpy, op.scalar, op.into)
         if isinstance(spelling, str) and "." in spelling
     }
 )

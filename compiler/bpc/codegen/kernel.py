@@ -16,7 +16,7 @@ from bpc.codegen.spelling import Speller, Term
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
-from bpc.plan import Plan
+from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.source import Span
 
 DEEPEST = 20
@@ -30,8 +30,10 @@ class Kernel:
 
     def __init__(
         self, plan: Plan, function: Function, speller: Speller, names: Names,
-        arguments: Mapping[Var, str], indent: int = 4, called: dict[Var, str] | None = None,
+        arguments: Mapping[Var, str], buffers: Mapping[Buffer, str], indent: int = 4,
+        called: dict[Var, str] | None = None,
     ) -> None:  # fmt: skip
+        self.buffers = buffers
         self.plan, self.function, self.speller = plan, function, speller
         self.names, self.indent = names, indent
         #: what values are called in any loop of the function: a reversed loop says the same again
@@ -51,8 +53,17 @@ class Kernel:
         self.entries: dict[Var, Code] = {}
         #: where results of a loop's body go: `hs[t]`
         self.stores: dict[Var, list[str]] = {}
+        #: values that a name passes through on the way to the one it is given for
+        self.leaders: dict[Var, Var] = {}
+        for equation in reversed(function.body):
+            place = plan.places.get(equation.outs[0])
+            if isinstance(place, Var) and not place.named:
+                self.leaders[place] = self.leaders.get(equation.out, equation.out)
         self.lines: list[str] = []
         self.section = -1
+        #: of the body of a loop: the name of the step, and those of its stacks
+        self.index = ""
+        self.stacks: dict[Var, str] = {}
         #: what loops read: it has a line of its own before them
         self.looped = {a for e in function.body if e.op == "scan" for a in e.args}
         for equation in function.body:
@@ -72,9 +83,12 @@ class Kernel:
                 self.loop(Loop.of(equation), comment)
                 continue
             self.open_entries(equation, comment)
+            if equation.out in self.plan.places:
+                self.write(equation, comment)
+                continue
+            self.origin[equation.out] = equation
             code = self.render(equation)
             out = equation.out
-            self.origin[out] = equation
             if equation.op == "full" and self.uses.get(out, 0) == 1:
                 self.filled.add(out)
             if out not in results and (self.turned(equation) or self.fits_inside(out, code)):
@@ -91,12 +105,20 @@ class Kernel:
         """Whether a value may be written where it is read."""
         if out.named or self.uses.get(out, 0) != 1 or code.depth >= DEEPEST - 4:
             return False
+        if self.plan.ordered and not self.still(out):
+            return False
         reader = self.last[out]
         if reader.op == "scan":
             return out in Loop.of(reader).inits
         if len(code.text) <= WIDEST:
             return True
         return len(code.terms) > 1 and reader.op in ("add", "sub") and reader.args[0] is out
+
+    def still(self, out: Var) -> bool:
+        """Whether a value is the same wherever it is written: a view, or a number of numbers."""
+        equation = self.origin[out]
+        numbers = not any(a.type.shape for a in (out, *equation.args))
+        return OPS[equation.op].view or numbers
 
     def turned(self, equation: Equation) -> bool:
         """Whether it is no more than `W.T` of something that keeps its value."""
@@ -120,6 +142,49 @@ class Kernel:
         else:
             self.lines += layout.statement(self.indent, target, code, note)
         self.store(out)
+
+    def write(self, equation: Equation, comment: Comment) -> None:
+        """A line that writes into memory: `h = np.tanh(z, N_by_16)`, `z += b`, `np.tanh(h, h)`."""
+        out, place = equation.out, self.plan.places[equation.out]
+        op, note = OPS[equation.op], comment(equation.span)
+        memory = e.name(self.memory(out, place)) if not isinstance(place, Given) else None
+        alone = isinstance(place, Step) and self.uses.get(out, 0) == 1 and out not in self.known
+        target = memory.text if alone and memory else self.target(out)
+        memory = memory or e.name(target)
+        self.open_section(equation.adjoint)
+        terms = [Term(self.code(a), a.type) for a in equation.args]
+        if target == memory.text and isinstance(place, Var):
+            rest = self.augmented(equation, place)
+            if rest is not None:
+                sign = f"{op.numpy}="
+                self.lines += layout.statement(self.indent, target, rest, note, sign)
+                self.store(out)
+                return
+        code = self.speller.write(op.into, terms, dict(equation.attrs), memory)
+        if target == memory.text and not isinstance(place, Given) and code.call:
+            head, args = code.call
+            self.lines += layout.call_statement(self.indent, None, head, args, note)
+        else:
+            self.lines += layout.statement(self.indent, target, code, note)
+        self.store(out)
+
+    def memory(self, out: Var, place: Place) -> str:
+        """The name of the memory that a value goes to."""
+        if isinstance(place, Buffer):
+            return self.buffers[place]
+        if isinstance(place, Step):
+            return f"{self.stacks[place.stack]}[{self.index}]"
+        return self.known[place if isinstance(place, Var) else out]
+
+    def augmented(self, equation: Equation, place: Var) -> Code | None:
+        """What stands right of `z +=` where an equation does no more than that to z."""
+        if OPS[equation.op].numpy not in ("+", "-", "*", "/"):
+            return None
+        first, second = equation.args
+        if first is place:
+            return self.code(second)
+        commutes = OPS[equation.op].commutes and second is place
+        return self.code(first) if commutes else None
 
     def added(self, equation: Equation) -> Code | None:
         """What is added to a total in place, where the equation does no more than that."""
@@ -145,9 +210,10 @@ class Kernel:
 
     def claim(self, var: Var) -> str:
         """A name for a variable: the one that it had, if a loop before read or made it."""
-        if var not in self.called:
-            self.called[var] = self.names.claim(var.name)
-        self.known[var] = self.called[var]
+        leader = self.leaders.get(var, var)
+        if leader not in self.called:
+            self.called[leader] = self.names.claim(leader.name)
+        self.known[var] = self.known[leader] = self.called[leader]
         return self.known[var]
 
     def store(self, out: Var) -> None:
@@ -186,9 +252,15 @@ class Kernel:
             if out not in self.known:
                 self.claim(out)
         for out, init in zip(loop.outs, loop.inits):
-            self.lines += layout.statement(pad, self.known[out], self.code(init), note)
+            code = self.code(init)
+            if out in self.plan.places:
+                memory = e.name(self.memory(out, self.plan.places[out]))
+                code = self.speller.copy_into(Term(code, out.type), memory)
+            self.lines += layout.statement(pad, self.known[out], code, note)
         for out in loop.outs[loop.carries :]:
-            self.lines += layout.statement(pad, self.known[out], self.speller.empty(out.type), note)
+            place = self.plan.places.get(out)
+            room = e.name(self.memory(out, place)) if place else self.speller.empty(out.type)
+            self.lines += layout.statement(pad, self.known[out], room, note)
         index = self.names.claim(loop.index.name)
         steps = f"range({self.speller.size(loop.length).text})"
         steps = f"reversed({steps})" if loop.reverse else steps
@@ -208,9 +280,11 @@ class Kernel:
         direct = carries.direct
         known |= {u: name for u, name in zip(loop.updates, carried) if u in direct}
         inner = Kernel(
-            self.plan, loop.body, self.speller, self.names, known, self.indent + 4, self.called
-        )
-        inner.section = 1
+            self.plan, loop.body, self.speller, self.names, known, self.buffers, self.indent + 4,
+            self.called,
+        )  # fmt: skip
+        inner.section, inner.index = 1, index
+        inner.stacks = dict(zip(loop.outs[loop.carries :], names[loop.carries :]))
         inner.states.update(loop.states)
         own = {s for s, init in zip(loop.states, loop.inits) if init in self.filled}
         inner.totals = {u: s for u, s in carries.totals.items() if u in direct and s in own}
@@ -219,8 +293,10 @@ class Kernel:
             text = e.name(f"{self.code(sequence).text}[{index}]")
             often = inner.uses.get(p, 0) > 1
             (inner.entries if often else inner.inlined)[p] = text
-        for atom, stack in zip(loop.emits, names[loop.carries :]):
+        for atom, out, stack in zip(loop.emits, loop.outs[loop.carries :], names[loop.carries :]):
             target = f"{stack}[{index}]"
+            if isinstance(atom, Var) and self.plan.places.get(atom) == Step(out):
+                continue
             if isinstance(atom, Var) and atom not in loop.body.params:
                 inner.stores.setdefault(atom, []).append(target)
             else:

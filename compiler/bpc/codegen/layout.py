@@ -72,6 +72,21 @@ def call_statement(
     return lines or _by_black([line], modern=modern)
 
 
+def unpacked(indent: int, names: Sequence[str], value: str) -> list[str]:
+    """Give the lines of `name, name, ... = value`, where the value is a name."""
+    if len(names) == 1:
+        return [_line(indent, f"({names[0]},) = {value}")]
+    line = _line(indent, f"{', '.join(names)} = {value}")
+    if _short(line):
+        return [line]
+    lines = None
+    if _plain(line, None):
+        head = f"{', '.join(names)} = ("
+        lines = _bracketed(indent, head, value, (), ")")
+        lines = lines or _exploded(indent, "(", names, f") = {value}")
+    return lines or _by_black([line])
+
+
 def returned(indent: int, items: Sequence[str]) -> list[str]:
     """Give the lines of `return item`, or of `return item, item, ...`."""
     line = _line(indent, f"return {', '.join(items)}")

@@ -13,12 +13,14 @@ from bpc.codegen import (
     layout,
     optimisers,
     second,
+    workspaces,
     wrappers,
 )
 from bpc.codegen.context import Writer, described, plain, type_text
 from bpc.codegen.kernel import Kernel
-from bpc.ir import Program
-from bpc.plan import Plan
+from bpc.codegen.workspaces import Call
+from bpc.ir import Atom, Function, Program, Var
+from bpc.plan import Buffer, Given, Plan
 from bpc.source import Source
 from bpc.types import size
 
@@ -42,24 +44,27 @@ def write_module(
     w = Writer(program, source, wrt, plans["cost"].scalars)
     public: list[str] = []
     kernels: list[str] = []
-    taken: dict[str, list[str]] = {}
+    taken: dict[str, Call] = {}
     for name in ORDER:
         if name == "forward" and not program.outputs:
             public += ["", "", *wrappers.forward_as_cost(w)]
             continue
-        kernel, dims = _kernel(w, plans[name])
-        kernels += ["", "", *kernel]
-        public += ["", "", *wrappers.public(w, plans[name].function, dims)]
-        taken[name] = dims
+        kernel, taken[name] = _kernel(w, plans[name])
+        kernels += kernel
+        function = plans[name].function
+        public += ["", "", *wrappers.public(w, function, taken[name])]
+        if taken[name].work is not None:
+            kernels += ["", "", *wrappers.workspace(w, function, taken[name])]
     for name, needs in second.KERNELS.items():
         if name not in emit:
             continue
         if needs not in taken:
             kernel, taken[needs] = _kernel(w, plans[needs])
-            kernels += ["", "", *kernel]
+            kernels += kernel
         function = plans[needs].function
         public += ["", "", *second.function(w, name, function, taken[needs], program.batch)]
-    lines = [*_tables(w), *public, *initialisers.functions(w), *optimisers.functions(emit)]
+    works = any(call.work is not None for call in taken.values())
+    lines = [*_tables(w, works), *public, *initialisers.functions(w), *optimisers.functions(emit)]
     lines += kernels
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
@@ -87,14 +92,14 @@ def _header(w: Writer, version: str, level: int) -> list[str]:
 
 
 def _imports(body: str) -> list[str]:
-    lines = ["import math", ""] if re.search(r"\bmath\.", body) else []
-    lines.append("import numpy as np")
+    standard = [f"import {m}" for m in ("math", "threading") if re.search(rf"\b{m}\.", body)]
+    lines = [*standard, *([""] if standard else []), "import numpy as np"]
     if re.search(r"\bspecial\.", body):
         lines.append("from scipy import special")
     return [*lines, ""]
 
 
-def _tables(w: Writer) -> list[str]:
+def _tables(w: Writer, works: bool) -> list[str]:
     """PARAMS, INPUTS, OUTPUTS, and what the checks look up."""
 
     def table(name: str, rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -111,6 +116,8 @@ def _tables(w: Writer) -> list[str]:
         names = "".join(f'"{k}", ' for k in w.wrt)
         text = f"({names[:-1]})" if len(w.wrt) == 1 else f"({names[:-2]})"
         lines += layout.statement(0, "_WRT", expression.name(text))
+    if works:
+        lines.append("_WORK = threading.local()")
     if not w.scalars:
         types = [(a.key, w.template(a)) for a in program.params]
         types += [(w.name(a), w.template(a)) for a in program.inputs]
@@ -118,8 +125,8 @@ def _tables(w: Writer) -> list[str]:
     return lines
 
 
-def _kernel(w: Writer, plan: Plan) -> tuple[list[str], list[str]]:
-    """The mathematics of one function, on explicit arrays; and the dims that it takes."""
+def _kernel(w: Writer, plan: Plan) -> tuple[list[str], Call]:
+    """The mathematics of one function, on explicit arrays; and what it takes besides them."""
     function = plan.function
     inputs = w.needed(function)
     arguments = [*w.program.params, *inputs]
@@ -127,8 +134,11 @@ def _kernel(w: Writer, plan: Plan) -> tuple[list[str], list[str]]:
     w.speller.used.clear()
     free, known = w.locals(), dict(w.arguments)
     known |= {p: free.claim(p.name) for p in function.params if p not in known}
-    kernel = Kernel(plan, function, w.speller, free, known)
-    body = kernel.body(w.comment)
+    buffers: dict[Buffer, str] = {}
+    kernel = Kernel(plan, function, w.speller, free, known, buffers)
+    buffers |= workspaces.names(w, plan, free)
+    memory = [*buffers.values(), *(kernel.claim(e.out) for e in plan.constants)]
+    body = [*_unpacked(memory), *kernel.body(w.comment)]
     names = [w.name(a) for a in arguments]
     if w.speller.needs_dtype:
         real = next((n for n, a in zip(names, arguments) if a.var.type.kind == "real"), None)
@@ -136,8 +146,29 @@ def _kernel(w: Writer, plan: Plan) -> tuple[list[str], list[str]]:
     returned = layout.returned(4, kernel.results())
     dims = [d for d in w.program.dims if d in w.speller.used]
     extra = [w.speller.names[d] for d in dims]
+    made = {e.out: e.op for e in function.body if len(e.outs) == 1}
+    found = [(i, r) for i, r in enumerate(_arrays_of(function)) if isinstance(r, Var)]
+    found = [(i, r) for i, r in found if plan.places.get(r) == Given()]
+    given = [i for i, _ in found]
+    rows = [i for i, r in found if made[r] == "matmul"]
+    targets = [f"{kernel.known[r]}=None" for _, r in found]
     seed = ["seed"] if wrappers.takes_rng(w, function) else []
     varied = [name for p, name in known.items() if p not in w.arguments]
-    taken = [*names, *varied, *extra, *seed]
-    lines = layout.signature(0, f"_{function.name}", taken, modern=True)
-    return [*lines, *body, *returned], extra
+    work = ["work"] if memory else []
+    taken = [*names, *varied, *extra, *work, *seed, *targets]
+    lines = ["", "", *layout.signature(0, f"_{function.name}", taken, modern=True)]
+    lines += [*body, *returned]
+    if not memory:
+        return lines, Call(extra, None, given, rows)
+    maker, sizes = workspaces.function(w, plan)
+    return [*lines, "", "", *maker], Call(extra, sizes, given, rows)
+
+
+def _unpacked(memory: Sequence[str]) -> list[str]:
+    """The line that takes a workspace apart."""
+    return layout.unpacked(4, memory, "work") if memory else []
+
+
+def _arrays_of(function: Function) -> list[Atom]:
+    """The results but the cost."""
+    return list(function.results[1 if function.name == "value_and_grad" else 0 :])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bpc.codegen import layout, wrappers
+from bpc.codegen import layout, workspaces, wrappers
 from bpc.codegen.context import Writer, bare
 from bpc.codegen.expression import name
+from bpc.codegen.workspaces import Call
 from bpc.ir import Argument, Function
 
 #: the public functions, in the order in which a module has them, with the kernel that each calls
@@ -26,10 +27,8 @@ DOCS = {
 }
 
 
-def function(
-    w: Writer, which: str, kernel: Function, dims: list[str], batch: str = ""
-) -> list[str]:
-    """The lines of one public function; `kernel` is what it calls, `dims` are those it takes."""
+def function(w: Writer, which: str, kernel: Function, call: Call, batch: str = "") -> list[str]:
+    """The lines of one public function; `kernel` is what it calls, `call` what that takes."""
     inputs = w.needed(kernel)
     given = {"jvp": ["tangents"], "hvp": ["vector"]}.get(which, [])
     head = ["params", *given, *wrappers.defaults(w, inputs)]
@@ -39,10 +38,19 @@ def function(
     keys = f"the dict of {', '.join(w.wrt)}" if w.wrt else "params"
     doc = DOCS[which].format(cost=w.program.cost, keys=keys, axis=batch)
     lines.append(f'    """{doc}"""')
-    bound, taken = wrappers.bound(w, kernel, inputs, dims)
+    bound, taken = wrappers.bound(w, kernel, inputs, call, works=which != "per_example")
     lines += bound
     lines += layout.statement(4, "varied", name(_varied(w, inputs)))
+    if which == "per_example" and call.work is not None:
+        made = workspaces.made(w, call, kernel.name, [*w.program.params, *inputs])
+        made = made.replace(_size(w, batch), "1")
+        lines += layout.statement(4, "work", name(made))
+        taken.insert(len(call.dims), "work")
     return lines + BODIES[which](w, kernel, taken, batch)
+
+
+def _size(w: Writer, dim: str) -> str:
+    return f'dims["{w.speller.names[dim]}"]'
 
 
 def _varied(w: Writer, inputs: Sequence[Argument]) -> str:
@@ -121,7 +129,7 @@ def _per_example(w: Writer, kernel: Function, taken: list[str], batch: str) -> l
     for argument in _all(w):
         found = [i for i, a in enumerate(argument.var.type.shape) if bare(a.size) == batch]
         axes.append(str(found[0]) if found else "None")
-    taken = ["1" if t == f'dims["{w.speller.names[batch]}"]' else t for t in taken]
+    taken = ["1" if t == _size(w, batch) else t for t in taken]
     arguments = ", ".join(["*one", *taken])
     text = f"({', '.join(axes)},)" if len(axes) == 1 else f"({', '.join(axes)})"
     return [

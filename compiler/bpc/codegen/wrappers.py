@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bpc.codegen import expression, layout
+from bpc.codegen import expression, layout, workspaces
 from bpc.codegen.context import FORWARD, Writer, bare, described, plain
+from bpc.codegen.workspaces import Call
 from bpc.ir import Argument, Equation, Function, Literal
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.types import Size, size
 
 
-def public(w: Writer, function: Function, dims: list[str]) -> list[str]:
-    """`forward`, `cost` or `value_and_grad`, whose kernel takes some dims."""
+def public(w: Writer, function: Function, kernel: Call) -> list[str]:
+    """`forward`, `cost` or `value_and_grad`, whose kernel takes some dims and memory."""
     inputs = w.needed(function)
     rng = ["rng=None"] if takes_rng(w, function) else []
     names = ["params", *defaults(w, inputs), *rng]
+    if kernel.work is not None and function.name == "value_and_grad":
+        names.append("out=None")
     lines = layout.signature(0, function.name, names, modern=True)
     lines += _docstring(w, function, inputs)
     if w.scalars:
         return lines + _scalars(w, function, inputs)
-    return lines + _arrays(w, function, inputs, dims)
+    if kernel.work is not None:
+        return lines + _working(w, function, inputs, kernel)
+    return lines + _arrays(w, function, inputs, kernel)
 
 
 def takes_rng(w: Writer, function: Function) -> bool:
@@ -143,11 +148,9 @@ def _few(w: Writer, params: list[str], inputs: Sequence[Argument]) -> list[str] 
     return lines if tests and widest <= layout.WIDTH else None
 
 
-def _arrays(
-    w: Writer, function: Function, inputs: Sequence[Argument], dims: list[str]
-) -> list[str]:
+def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:
     arguments = [*w.program.params, *inputs]
-    lines, taken = bound(w, function, inputs, dims)
+    lines, taken = bound(w, function, inputs, kernel)
     call = f"_{function.name}({', '.join(['*arrays', *taken])})"
     keys, count = _keys(w, function)
     results = function.results[1:] if function.name == "value_and_grad" else function.results
@@ -173,17 +176,102 @@ def _arrays(
     return [*lines, f"    return float(value), dict({pairs})"]
 
 
+def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:
+    """The call of a kernel that has a workspace: one that is kept, or one that is made now."""
+    given = ", ".join(["params", *(w.name(a) for a in inputs)])
+    values = "[*_values(params)" + "".join(f", {w.name(a)}" for a in inputs) + "]"
+    lines = layout.statement(4, "arrays", expression.name(values))
+    lines += [
+        f'    key = _key("{function.name}", arrays)',
+        "    found = _idle(key)",
+        "    if found is None:",
+        *layout.statement(
+            8, "arrays, key, found", expression.call(f"_{function.name}_workspace", [given])
+        ),
+        *layout.unpacked(4, [*kernel.dims, "work"], "found"),
+    ]
+    keys, count = _keys(w, function)
+    taken = ["*arrays", *kernel.dims, "work"]
+    if takes_rng(w, function):
+        taken.append("_seed(rng)")
+    arguments = [*w.program.params, *inputs]
+    results = function.results[1:] if function.name == "value_and_grad" else function.results
+    kinds = {r.type.kind for r in results}
+    real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
+    dtype = f", arrays[{real}].dtype" if real is not None and kinds == {"real"} else ""
+    ready = len(kernel.given) == count and set(kernel.given) <= set(kernel.rows)
+    if function.name == "value_and_grad" and count:
+        like = f"[{', '.join(f'arrays[{_place(w, k)}]' for k in w.wrt)}]" if w.wrt else "arrays"
+        lines.append(f"    targets = _targets(out, {keys}, {like}, arrays)")
+        every = len(kernel.given) == count
+        taken += ["*targets"] if every else [f"targets[{i}]" for i in kernel.given]
+    call = f"_{function.name}({', '.join(taken)})"
+    many = "value, *results" if function.name == "value_and_grad" else "results"
+    lines += layout.statement(
+        4,
+        many if count > 1 or function.name == "value_and_grad" else "result",
+        expression.name(call),
+    )
+    lines.append("    _keep(key, found)")
+    if function.name == "cost":
+        return [*lines, "    return float(result)"]
+    if function.name == "forward" and count == 1:
+        return [*lines, *layout.returned(4, [f'np.asarray(result{dtype}, order="C")'])]
+    if not ready and count:
+        lines.append(f'    results = [np.asarray(r{dtype}, order="C") for r in results]')
+    if function.name == "forward":
+        return [*lines, "    return dict(zip(OUTPUTS, results))"]
+    if not count:
+        return [*lines, "    return float(value), {}"]
+    return [*lines, f"    return float(value), _stored(out, dict(zip({keys}, results)))"]
+
+
+def _place(w: Writer, key: str) -> int:
+    """Where an argument stands among all."""
+    return [a.key for a in (*w.program.params, *w.program.inputs)].index(key)
+
+
+def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
+    """The function that checks arguments, and finds or makes the workspace for their sizes."""
+    inputs = w.needed(function)
+    names = ["params", *(w.name(a) for a in inputs)]
+    head = layout.signature(0, f"_{function.name}_workspace", names, modern=True)
+    checks, _ = bound(w, function, inputs, kernel, works=False)
+    made = workspaces.made(w, kernel, function.name, [*w.program.params, *inputs])
+    found = ", ".join([*(f'dims["{d}"]' for d in kernel.dims), "work"])
+    return [
+        *head,
+        '    """The arguments as arrays, and memory for their sizes with the key to keep it by."""',
+        *checks,
+        f'    key = _key("{function.name}", arrays)',
+        "    found = _idle(key)",
+        "    if found is None:",
+        *layout.statement(8, "work", expression.name(made)),
+        f"        key, found = _kept(key, work), ({found}{'' if kernel.dims else ','})",
+        "    return arrays, key, found",
+    ]
+
+
 def bound(
-    w: Writer, function: Function, inputs: Sequence[Argument], dims: list[str]
+    w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call, works: bool = True
 ) -> tuple[list[str], list[str]]:
-    """The lines that bind and check the arguments; what the kernel takes besides the arrays."""
+    """The lines that bind and check the arguments; what the kernel takes besides the arrays.
+
+    With `works` they make the workspace too.
+    """
     given = "{" + ", ".join(f'"{w.name(a)}": {w.name(a)}' for a in inputs) + "}"
     if w.scalars:
         return layout.call_statement(4, "arrays", "_numbers", ["params", given]), []
     checks = _sizes(w, [*w.program.params, *inputs]) + _requirements(w, function)
-    found = "dims" if checks or dims else "_"
+    sized = checks or kernel.dims or any(a != "dtype" for a in kernel.work or ())
+    found = "dims" if sized else "_"
     lines = layout.call_statement(4, f"arrays, {found}", "_bind", ["params", given]) + checks
-    taken = [f'dims["{d}"]' for d in dims]
+    taken = [f'dims["{d}"]' for d in kernel.dims]
+    if works and kernel.work is not None:
+        arguments = [*w.program.params, *inputs]
+        made = workspaces.made(w, kernel, function.name, arguments)
+        lines += layout.statement(4, "work", expression.name(made))
+        taken.append("work")
     return lines, [*taken, *(["_seed(rng)"] if takes_rng(w, function) else [])]
 
 

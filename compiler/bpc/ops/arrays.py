@@ -56,6 +56,7 @@ internal(
 internal(
     "copy",
     "The same value in memory of its own.",
+    into=lambda c, out, x: c.copy_into(x, out),
     aligned=True,
     stacks=True,
     infer=lambda t: (t,),

@@ -37,6 +37,9 @@ class Op:
     infer: Infer | None = None
     vjp: Vjp | None = None
     numpy: Spelling = ""
+    #: the same with the memory for the result as one more argument, the last; None there means fresh
+    #: memory. An elementwise one may find an argument of its own type there.
+    into: Spelling = ""
     #: the same on Python floats
     scalar: Spelling = ""
     #: kinds that the arguments of an elementwise operator take, and the kind of its result

@@ -26,6 +26,7 @@ def elementwise(
     *,
     numpy: Spelling,
     scalar: Spelling,
+    into: Spelling = "",
     kinds: tuple[str, str] = ("real", "real"),
     partials: tuple[Partial, ...] | None = None,
     domain: tuple[tuple[float, float], ...] = (WIDE,),
@@ -45,6 +46,7 @@ def elementwise(
             call=call,
             vjp=vjp or (chain(found) if found else None),
             numpy=numpy,
+            into=into or ufunc(numpy),
             scalar=scalar,
             kinds=kinds,
             sympy=sympy,
@@ -55,6 +57,21 @@ def elementwise(
             commutes=commutes,
         )
     )
+
+
+_UFUNCS = {
+    "+": "np.add", "-": "np.subtract", "*": "np.multiply", "/": "np.divide", "<": "np.less",
+    "<=": "np.less_equal", ">": "np.greater", ">=": "np.greater_equal", "==": "np.equal",
+    "!=": "np.not_equal", "&": "np.logical_and", "|": "np.logical_or", "unary -": "np.negative",
+    "unary ~": "np.logical_not", "np.where": "",
+}  # fmt: skip
+
+
+def ufunc(numpy: Spelling) -> str:
+    """The NumPy function that a spelling means, which takes `out`; none where a helper is meant."""
+    if not isinstance(numpy, str):
+        return ""
+    return _UFUNCS.get(numpy, numpy if numpy.startswith(("np.", "special.")) else "")
 
 
 def chain(partials: tuple[Partial, ...]) -> Callable[..., Sequence[Any]]:
@@ -125,7 +142,8 @@ def _power_by_exponent(m: Any, x: Any, y: Any, out: Any) -> Any:
 
 elementwise(
     "pow", "x ** y", "Power. 0^0 is 1; a negative base wants an integer-valued exponent.",
-    numpy=lambda c, x, y: c.power(x, y), scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
+    numpy=lambda c, x, y: c.power(x, y), into=lambda c, out, x, y: c.power(x, y, out),
+    scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
     partials=(_power_by_base, _power_by_exponent),
 )  # fmt: skip
 
@@ -303,6 +321,17 @@ def _nest(function: str) -> Callable[..., Any]:
     return lambda c, *args: reduce(lambda x, y: c.call(function, x, y), args)
 
 
+def _nest_into(function: str) -> Callable[..., Any]:
+    """The same into memory: only the last call may write there, since it may be an argument's."""
+
+    def spelling(c: Any, out: Any, *args: Any) -> Any:
+        *first, last = args
+        rest = reduce(lambda x, y: c.call(function, x, y), first)
+        return c.call(function, rest, last, c.keyword("out", out.text))
+
+    return spelling
+
+
 def _nest_floats(function: str) -> Callable[..., Any]:
     """The same on Python floats: max and min keep a NaN that comes before a number."""
     builtin = function[1:4]
@@ -316,7 +345,7 @@ for _name, _sympy, _beats, _word in (
 ):  # fmt: skip
     elementwise(
         _name, f"{_sympy}(x, y)", f"The {_word} entry; ties share the gradient.",
-        numpy=_nest(f"np.{_name}"), scalar=_nest_floats(f"_{_name}"), kinds=("number", "same"),
+        numpy=_nest(f"np.{_name}"), into=_nest_into(f"np.{_name}"), scalar=_nest_floats(f"_{_name}"), kinds=("number", "same"),
         vjp=_extremum_vjp(_beats), group="internal", domain=(WIDE, WIDE), partials=(),
         commutes=True,
     )  # fmt: skip

@@ -123,6 +123,7 @@ array(
     infer=_product,
     vjp=_matmul_vjp,
     numpy="@",
+    into=lambda c, out, a, b: c.product(a, b, out),
     cases=(
         (((2, 3), (3, 4)), {}),
         (((3,), (3, 4)), {}),

@@ -1,14 +1,19 @@
 """From what is computed to how: IR -> plans, which codegen prints.
 
-`loosen` leaves out what NumPy does by itself; `steps` says how loops update their carries.
+`loosen` leaves out what NumPy does by itself; `steps` says how loops update their carries; at -O2
+`buffers` gives values memory that is used again.
 """
 
 from __future__ import annotations
 
-from bpc.ir import Function, Program
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bpc.ir import Function, Program, Var, variables
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
-from bpc.plan import Carries, Plan
+from bpc.plan import Carries, Place, Plan
+from bpc.schedule.buffers import assign
 from bpc.schedule.loosen import loosen
 from bpc.schedule.steps import totals, updated_in_place
 from bpc.source import Span
@@ -20,7 +25,10 @@ def arrange(program: Program, level: int, start: Span) -> dict[str, Plan]:
     plans = {}
     for name, function in program.functions.items():
         loose = loosen(function, scalars, start)
-        plans[name] = Plan(loose, scalars, _carries(loose))
+        plan = Plan(loose, scalars)
+        if level == 2 and not scalars:
+            plan = assign(plan)
+        plans[name] = replace(plan, carries=_carries(plan.function, plan.places))
     return plans
 
 
@@ -33,12 +41,14 @@ def _all_scalar(program: Program) -> bool:
     )
 
 
-def _carries(function: Function) -> dict[Function, Carries]:
+def _carries(function: Function, places: Mapping[Var, Place]) -> dict[Function, Carries]:
     """How the loops in a function, and those in them, update their carries."""
     found: dict[Function, Carries] = {}
     for equation in function.body:
         if equation.op == "scan":
             loop = Loop.of(equation)
-            found[loop.body] = Carries(frozenset(updated_in_place(loop)), totals(loop))
-            found |= _carries(loop.body)
+            direct = updated_in_place(loop)
+            direct |= {u for u in variables(loop.updates) if isinstance(places.get(u), Var)}
+            found[loop.body] = Carries(frozenset(direct), totals(loop))
+            found |= _carries(loop.body, places)
     return found

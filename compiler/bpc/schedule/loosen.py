@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bpc.schedule.steps import memory
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+from bpc.schedule.steps import memory
 from bpc.source import Span
 from bpc.types import ONE, Shape
 

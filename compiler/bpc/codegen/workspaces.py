@@ -1,0 +1,83 @@
+"""The memory that a kernel of -O2 works in: a function that makes it, and the lines that keep it.
+
+def _cost_work(N, dtype):
+    N_by_10 = np.empty((N, 10), dtype)
+    return (N_by_10,)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bpc.codegen import layout
+from bpc.codegen.context import Writer
+from bpc.codegen.kernel import Kernel
+from bpc.codegen.names import Names
+from bpc.ir import Argument
+from bpc.plan import Buffer, Plan
+from bpc.types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a kernel takes besides the arguments of the model."""
+
+    #: the dims that it takes, by their Python names
+    dims: Sequence[str]
+    #: the dims that its workspace is made for, and `dtype`; None where it has no workspace
+    work: Sequence[str] | None = None
+    #: which results it writes into memory that is given
+    given: Sequence[int] = ()
+    #: which of those are laid out in rows whatever the arguments are like
+    rows: Sequence[int] = ()
+
+
+def names(w: Writer, plan: Plan, free: Names) -> dict[Buffer, str]:
+    """Buffers are called after their shape: `N_by_10`, `N_by_10_bool`."""
+    return {b: free.claim(_called(w, b.type)) for b in plan.buffers}
+
+
+def _called(w: Writer, type: Type) -> str:
+    sizes = [a.label or w.speller.size(a.size).text for a in type.shape]
+    plain = all(re.fullmatch(r"\w+", s) for s in sizes)
+    name = "_by_".join(sizes) if plain else "buffer"
+    name = f"row_{name}" if len(sizes) == 1 or name[0].isdigit() else name
+    return name if type.kind == "real" else f"{name}_{type.kind}"
+
+
+def function(w: Writer, plan: Plan) -> tuple[list[str], list[str]]:
+    """The function that makes a workspace, and what it takes."""
+    name = plan.function.name
+    w.speller.needs_dtype = False
+    w.speller.used.clear()
+    free = w.locals()
+    buffers = names(w, plan, free)
+    kernel = Kernel(plan, plan.function, w.speller, free, {}, buffers)
+    lines: list[str] = []
+    made = []
+    for buffer, called in buffers.items():
+        lines += layout.statement(4, called, w.speller.empty(buffer.type))
+        made.append(called)
+    for equation in plan.constants:
+        code = kernel.render(equation)
+        called = kernel.claim(equation.out)
+        lines += layout.statement(4, called, code, w.comment(equation.span))
+        made.append(called)
+    dims = [w.speller.names[d] for d in w.program.dims if d in w.speller.used]
+    taken = [*dims, *(["dtype"] if w.speller.needs_dtype else [])]
+    head = layout.signature(0, f"_{name}_work", taken, modern=True)
+    doc = f'    """Memory that `_{name}` computes in."""'
+    text = f"({made[0]},)" if len(made) == 1 else ""
+    returned = layout.returned(4, [text] if text else made)
+    return [*head, doc, *lines, *returned], taken
+
+
+def made(w: Writer, call: Call, function: str, arguments: Sequence[Argument]) -> str:
+    """The expression that makes a workspace where the arguments are bound."""
+    assert call.work is not None
+    real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
+    dtype = f"arrays[{real}].dtype" if real is not None else "np.dtype(float)"
+    args = [dtype if a == "dtype" else f'dims["{a}"]' for a in call.work]
+    return f"_{function}_work({', '.join(args)})"

@@ -1,0 +1,188 @@
+"""Where -O2 writes each value: into buffers that live on from call to call, in place where it can.
+
+    z = matmul(x, W)      z = x.dot(W, N_by_16)      the first buffer of this type
+    z' = add(z, b)        z += b                     nobody reads z again: its memory is taken over
+    h = tanh(z')          h = np.tanh(z, z)
+
+A value keeps its memory until its last reader, or that of a view of it, is done; then a value of
+the same type may have it. In a loop, what is stacked is written into the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from bpc.ir import Equation, Function, Literal, Var, live, variables
+from bpc.ops import OPS
+from bpc.ops.loops import Loop
+from bpc.plan import Buffer, Given, Place, Plan, Step
+from bpc.schedule.carried import settled
+from bpc.types import Type
+
+#: what always stays: results and arguments
+FOREVER = 10**9
+
+
+def assign(plan: Plan) -> Plan:
+    """The plan with a place for each value that an operator can write into memory."""
+    function = _own_results(live(plan.function, strict=True))
+    function = settled(function)
+    function, constants = _constants(function)
+    memory = _Memory()
+    given: dict[Var, Place] = {r: Given() for r in variables(function.results)}
+    _place(function, memory, given)
+    return replace(
+        plan,
+        function=function,
+        places=memory.places,
+        buffers=tuple(memory.buffers),
+        constants=constants,
+        ordered=True,
+    )
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Buffers made so far, those that nobody uses, and the places of values."""
+
+    places: dict[Var, Place] = field(default_factory=dict)
+    buffers: list[Buffer] = field(default_factory=list)
+    free: dict[Type, list[Buffer]] = field(default_factory=dict)
+
+    def take(self, type: Type) -> Buffer:
+        """A buffer that nobody uses."""
+        waiting = self.free.get(type)
+        if waiting:
+            return waiting.pop()
+        self.buffers.append(Buffer(type))
+        return self.buffers[-1]
+
+    def give(self, buffer: Buffer) -> None:
+        """Let others use a buffer."""
+        self.free.setdefault(buffer.type, []).append(buffer)
+
+
+def _place(function: Function, memory: _Memory, wanted: dict[Var, Place]) -> None:
+    """Find places for what a function computes; some places are wanted already."""
+    owners = _owners(function.body)
+    last = _last_readers(function, owners)
+    made = {o: e for e in function.body for o in e.outs}
+    holds: dict[Var, Buffer] = {}
+    for i, e in enumerate(function.body):
+        ending = {o for a in variables(e.args) for o in owners[a] if last[o] == i}
+        if e.op == "scan":
+            holds |= _loop(Loop.of(e), memory)
+        elif writes(e):
+            taken = _taken_over(e, owners, ending, made)
+            if e.out in wanted:
+                memory.places[e.out] = wanted[e.out]
+            elif taken is not None:
+                memory.places[e.out] = taken
+                ending.discard(taken)
+                if taken in holds:
+                    holds[e.out] = holds.pop(taken)
+            else:
+                memory.places[e.out] = holds[e.out] = memory.take(e.out.type)
+        ending.update(o for o in e.outs if o not in last)
+        for var in ending & holds.keys():
+            memory.give(holds.pop(var))
+    for buffer in holds.values():
+        memory.give(buffer)
+
+
+def _loop(loop: Loop, memory: _Memory) -> dict[Var, Buffer]:
+    """Places in the body of a loop; what its results hold."""
+    held: dict[Var, Buffer] = {}
+    wanted: dict[Var, Place] = {}
+    for stack, atom in zip(loop.outs[loop.carries :], loop.emits):
+        memory.places[stack] = held[stack] = memory.take(stack.type)
+        if isinstance(atom, Var):
+            wanted.setdefault(atom, Step(stack))
+    made = {o: e for e in loop.body.body for o in e.outs}
+    for out, state, update in zip(loop.outs, loop.states, loop.updates):
+        # `settled` made sure that nobody reads the state after its new value is written.
+        new = isinstance(update, Var) and update not in wanted
+        if isinstance(update, Var) and new and update in made and writes(made[update]):
+            memory.places[out] = held[out] = memory.take(out.type)
+            wanted[update] = state
+    _place(loop.body, memory, wanted)
+    return held
+
+
+def writes(e: Equation) -> bool:
+    """Whether an equation computes an array that it can write anywhere."""
+    return bool(OPS[e.op].into) and len(e.outs) == 1 and bool(e.out.type.shape)
+
+
+def _own_results(function: Function) -> Function:
+    """The function with copies of results that loops leave: they are in the workspace."""
+    stacked = {o for e in function.body if e.op == "scan" for o in e.outs}
+    body, results = list(function.body), []
+    for r in function.results:
+        if isinstance(r, Var) and r in stacked and r.type.shape:
+            copy = Var(r.name, r.type)
+            span = body[-1].span
+            body.append(Equation("copy", (r,), (copy,), span, (), body[-1].adjoint))
+            r = copy
+        results.append(r)
+    return replace(function, body=tuple(body), results=tuple(results))
+
+
+def _constants(function: Function) -> tuple[Function, tuple[Equation, ...]]:
+    """The function without what depends on sizes alone, and that; results stay."""
+    owners = _owners(function.body)
+    kept = {o for r in variables(function.results) for o in owners[r]}
+
+    def constant(e: Equation) -> bool:
+        sizes = all(isinstance(a, Literal) for a in e.args) and e.op not in ("mask", "scan")
+        return sizes and bool(e.out.type.shape) and e.out not in kept
+
+    found = tuple(e for e in function.body if constant(e))
+    body = tuple(e for e in function.body if not constant(e))
+    return replace(function, body=body), found
+
+
+class _Owners(dict[Var, frozenset[Var]]):
+    """Whose memory a variable may show: its own, unless something else is known."""
+
+    def __missing__(self, var: Var) -> frozenset[Var]:
+        return frozenset((var,))
+
+
+def _owners(body: Iterable[Equation]) -> _Owners:
+    """Views show what they are taken of; what a loop leaves, perhaps all that it read."""
+    owners = _Owners()
+    for e in body:
+        if e.op == "scan":
+            read = frozenset(o for a in variables(e.args) for o in owners[a])
+            stacks = frozenset(e.outs[Loop.of(e).carries :])
+            owners |= {o: read | stacks | {o} for o in e.outs if o not in stacks}
+        elif OPS[e.op].view and isinstance(e.args[0], Var):
+            owners[e.out] = owners[e.args[0]]
+    return owners
+
+
+def _last_readers(function: Function, owners: _Owners) -> dict[Var, int]:
+    """The place of the last equation that reads the memory of a variable."""
+    last: dict[Var, int] = {}
+    for i, e in enumerate(function.body):
+        for arg in variables(e.args):
+            last |= dict.fromkeys(owners[arg], i)
+    for var in (*variables(function.results), *function.params):
+        last |= dict.fromkeys(owners[var], FOREVER)
+    return last
+
+
+def _taken_over(
+    e: Equation, owners: _Owners, ending: set[Var], made: dict[Var, Equation]
+) -> Var | None:
+    """An argument whose memory the result may have: read whole, for the last time, and our own."""
+    if not OPS[e.op].elementwise:
+        return None
+    for arg in variables(e.args):
+        same = arg in ending and arg.type == e.out.type and arg in made
+        alone = all(arg not in owners[a] or a is arg for a in variables(e.args))
+        if same and alone and made[arg].op != "scan" and not OPS[made[arg].op].view:
+            return arg
+    return None

@@ -34,6 +34,8 @@ def elementwise(
     call: Callable[..., Any] | None = None,
     vjp: Callable[..., Sequence[Any]] | None = None,
     commutes: bool = False,
+    expand: Callable[..., Any] | None = None,
+    into: Spelling = "",
 ) -> None:
     """Register an elementwise operator; without partials SymPy's are used."""
     found = partials if partials is not None else DERIVED.get(name, ())
@@ -53,6 +55,8 @@ def elementwise(
             domain=domain,
             safe=safe,
             commutes=commutes,
+            expand=expand,
+            into=into,
         )
     )
 
@@ -123,10 +127,27 @@ def _power_by_exponent(m: Any, x: Any, y: Any, out: Any) -> Any:
     return m.select(zero, 0, out * m.log(m.select(zero, 1, x)))
 
 
+LARGEST_POWER = 64  # that is computed by squaring
+
+
+def _squarings(m: Any, x: Any, y: Any) -> Any:
+    """x**n for a whole n from 2 on; None for others."""
+    n = y.number
+    if not isinstance(n, float) or n not in range(2, LARGEST_POWER + 1):
+        return None
+    count, result = int(n), None
+    while count:
+        if count % 2:
+            result = x if result is None else result * x
+        count //= 2
+        x = x * x if count else x
+    return result
+
+
 elementwise(
     "pow", "x ** y", "Power. 0^0 is 1; a negative base wants an integer-valued exponent.",
     numpy=lambda c, x, y: c.power(x, y), scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
-    partials=(_power_by_base, _power_by_exponent),
+    partials=(_power_by_base, _power_by_exponent), expand=_squarings,
 )  # fmt: skip
 
 # Functions
@@ -241,12 +262,13 @@ elementwise(
 
 elementwise(
     "sigmoid", "1 / (1 + exp(-x))", "Logistic function.", numpy="_sigmoid", scalar="_sigmoid",
-    partials=(lambda m, x, o: o * (1 - o),), group="activations",
+    partials=(lambda m, x, o: o * (1 - o),), group="activations", into="_sigmoid",
 )  # fmt: skip
 elementwise(
     "softplus", "log(1 + exp(x))", "log(1 + exp(x)), never overflowing.", group="activations",
     numpy=lambda c, x: c.call("np.logaddexp", x, c.number(0.0)), scalar="_softplus",
     partials=(lambda m, x, o: m.sigmoid(x),),
+    expand=lambda m, x: m.maximum(x, 0.0) + m.log1p(m.exp(-m.abs(x))),
 )  # fmt: skip
 elementwise(
     "logaddexp", "log(exp(x) + exp(y))", "log(exp(x) + exp(y)), never overflowing.",
@@ -258,6 +280,7 @@ elementwise(
     "Binary cross-entropy of a logit and a target in [0, 1].", group="losses",
     numpy="_bce_with_logits", scalar="_bce_with_logits", domain=(WIDE, (0.1, 0.9)),
     partials=(lambda m, x, y, o: m.sigmoid(x) - y, lambda m, x, y, o: -x),
+    expand=lambda m, x, y: m.maximum(x, 0.0) - x * y + m.log1p(m.exp(-m.abs(x))),
 )  # fmt: skip
 
 # Choices

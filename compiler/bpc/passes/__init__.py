@@ -10,6 +10,7 @@ from collections.abc import Callable
 from bpc.ir import Function
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
+from bpc.passes.expand import expand
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
 from bpc.passes.join import join
@@ -33,6 +34,12 @@ INNER: dict[int, tuple[Pass, ...]] = {
     1: (cse, stabilise, guard, dce),
     2: (cse, stabilise, guard, dce),
 }
-ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}
+#: composite operators in simpler ones, and what these have in common
+_WIDE: tuple[Pass, ...] = (expand, propagate, simplify, cse, dce)
+ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: (*_TIDY, *_WIDE)}
 #: after them, where a function has loops
-LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist, sink, *_TIDY)}
+LOOPS: dict[int, tuple[Pass, ...]] = {
+    0: (),
+    1: (hoist, sink, *_TIDY),
+    2: (hoist, sink, *_TIDY, *_WIDE),
+}

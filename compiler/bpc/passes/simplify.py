@@ -209,10 +209,25 @@ def _select(view: View, e: Equation) -> Found:
 
 
 def _extremum(view: View, e: Equation) -> Found:
-    """The number goes to the right."""
+    """The number goes to the right; what it is then is kept for `_beyond`."""
+    bound = number(e.args[-1])
+    if len(e.args) == 2 and bound is not None:
+        view.extrema.setdefault((e.op, e.args[0], bound), e.out)
     if len(e.args) == 2 and isinstance(e.args[0], Literal) and isinstance(e.args[1], Var):
         return view.m.elementwise(e.op, view.expr(e.args[1]), view.expr(e.args[0]))
     return None
+
+
+def _beyond(view: View, e: Equation) -> Found:
+    """X > c is y > c where y = max(x, c): then x need not be kept."""
+    bound = number(e.args[1])
+    if bound is None:
+        return None
+    side = "maximum" if e.op == "gt" else "minimum"
+    held = view.extrema.get((side, e.args[0], bound))
+    if held is None:
+        return None
+    return view.m.elementwise(e.op, view.expr(held), view.expr(e.args[1]))
 
 
 def _broadcast(view: View, e: Equation) -> Found:
@@ -329,6 +344,8 @@ RULES = {
     "select": _select,
     "maximum": _extremum,
     "minimum": _extremum,
+    "gt": _beyond,
+    "lt": _beyond,
     "broadcast": _broadcast,
     "identity": _identity,
     "reshape": _reshape,

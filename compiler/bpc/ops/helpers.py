@@ -262,7 +262,7 @@ def _top(x, axis, finite=False, out=None):
             out = np.empty((*x.shape[:-1], 1), x.dtype)
         _at_label(x, x.argmax(-1, keepdims=True), out)
     else:
-        out = np.maximum.reduce(x, axis, None, out, True, -np.inf)
+        out = np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
     if finite:
         np.copyto(out, 0.0, where=~np.isfinite(out))
     return out

@@ -231,9 +231,7 @@ def _slope_vjp(
     return (m.emit("softmax_slope", kept, y, axis=last), None)
 
 
-def _losses(
-    m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int
-) -> Expr:
+def _losses(m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int) -> Expr:
     """log(sum(exp(z))) - z[label], in which z has the largest entry 0; 0 for ignored rows."""
     last = logits.type.rank - 1
     index = m.emit("checked_label", label, classes=logits.shape[-1], ignore=ignore)
@@ -246,9 +244,7 @@ def _losses(
     return m.select(label.eq(ignore), 0, loss)
 
 
-def _loss_slopes(
-    m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int
-) -> Expr:
+def _loss_slopes(m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int) -> Expr:
     last = logits.type.rank - 1
     index = m.emit("checked_label", label, classes=logits.shape[-1], ignore=ignore)
     y = m.emit("softmax", logits, axis=last)
@@ -372,8 +368,12 @@ register(
             * m.emit("one_hot", label, classes=log_p.shape[-1]),
             None,
         ),
-        expand=lambda m, log_p, label: -m.emit(
-            "at_label", log_p, m.emit("checked_label", label, classes=log_p.shape[-1], ignore=None)
+        expand=lambda m, log_p, label: (
+            -m.emit(
+                "at_label",
+                log_p,
+                m.emit("checked_label", label, classes=log_p.shape[-1], ignore=None),
+            )
         ),
         numpy="_nll",
         cases=((((3, 4), ("int<4", 3)), {}), (((2, 3, 4), ("int<4", 2, 3)), {})),

@@ -19,6 +19,7 @@ from bpc.passes.propagate import propagate
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
 from bpc.passes.stabilise import stabilise, stabilise_all
+from bpc.passes.unstack import unstack
 
 Pass = Callable[[Function], Function]
 
@@ -35,7 +36,7 @@ INNER: dict[int, tuple[Pass, ...]] = {
     2: (cse, stabilise, guard, dce),
 }
 #: composite operators in simpler ones, and what these have in common
-_WIDE: tuple[Pass, ...] = (expand, propagate, simplify, cse, dce)
+_WIDE: tuple[Pass, ...] = (unstack, expand, propagate, simplify, cse, dce)
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: (*_TIDY, *_WIDE)}
 #: after them, where a function has loops
 LOOPS: dict[int, tuple[Pass, ...]] = {

@@ -132,6 +132,7 @@ def _mul(view: View, e: Equation) -> Found:
     (a, left), (b, right) = _factor(view, x), _factor(view, y)
     if left is not None and right is not None:
         inverse = _inverse(view, left, right) if a == b == 1.0 else None
+        inverse = inverse or (_shared(view, left, right) if a == b == 1.0 else None)
         if inverse is not None:
             return inverse
         if a == 1.0 and b == 1.0:
@@ -162,6 +163,16 @@ def _inverse(view: View, x: Atom, y: Atom) -> Found:
             quotient = view.definition(wide.args[0], "div")
         if quotient is not None and number(quotient.args[0]) == 1:
             return view.expr(one) / view.m.broadcast_to(view.expr(quotient.args[1]), one.type.shape)
+    return None
+
+
+def _shared(view: View, x: Atom, y: Atom) -> Found:
+    """X * (tie / n) is (x / n) * tie: of several ties, x / n is computed once."""
+    for one, other in ((x, y), (y, x)):
+        quotient = view.definition(other, "div")
+        tie = view.arg(quotient.args[0], "cast") if quotient is not None else None
+        if quotient is not None and tie is not None and tie.type.kind == "bool":
+            return view.expr(one) / view.expr(quotient.args[1]) * view.expr(quotient.args[0])
     return None
 
 

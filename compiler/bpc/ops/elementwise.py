@@ -294,10 +294,21 @@ def _select_vjp(m: Any, g: Any, out: Any, c: Any, x: Any, y: Any) -> Sequence[An
     )
 
 
+def _select_into(c: Any, out: Any, mask: Any, x: Any, y: Any) -> Any:
+    """Without a branch for each entry, where the entries are real; of one number by its product."""
+    if x.type.kind != "real" or not out.type.rank:
+        return c.call("np.copyto", out, c.call("np.where", mask, x, y))
+    if y.code.text == "0.0":
+        if c.is_number(x):
+            return c.call("np.multiply", mask, x, out)
+        return c.call("_kept", x, mask, out)
+    return c.call("_chosen", mask, x, y, out)
+
+
 elementwise(
     "select", None, "a where c holds, b elsewhere: the branch not taken contributes 0, never NaN.",
     numpy="np.where", scalar=lambda c, t, x, y: c.conditional(x, t, y), kinds=("any", "same"),
-    vjp=_select_vjp, group="internal",
+    vjp=_select_vjp, group="internal", into=_select_into,
 )  # fmt: skip
 
 
@@ -326,6 +337,16 @@ def _nest(function: str) -> Callable[..., Any]:
     return lambda c, *args: reduce(lambda x, y: c.call(function, x, y), args)
 
 
+def _nest_into(function: str) -> Callable[..., Any]:
+    """The same into memory: NumPy wants it by name."""
+
+    def into(c: Any, out: Any, *args: Any) -> Any:
+        inner = args[0] if len(args) == 2 else _nest(function)(c, *args[:-1])
+        return c.call(function, inner, args[-1], c.keyword("out", out.code.text))
+
+    return into
+
+
 def _nest_floats(function: str) -> Callable[..., Any]:
     """The same on Python floats: max and min keep a NaN that comes before a number."""
     builtin = function[1:4]
@@ -339,7 +360,7 @@ for _name, _sympy, _beats, _word in (
 ):  # fmt: skip
     elementwise(
         _name, f"{_sympy}(x, y)", f"The {_word} entry; ties share the gradient.",
-        numpy=_nest(f"np.{_name}"), scalar=_nest_floats(f"_{_name}"), kinds=("number", "same"),
+        numpy=_nest(f"np.{_name}"), into=_nest_into(f"np.{_name}"), scalar=_nest_floats(f"_{_name}"), kinds=("number", "same"),
         vjp=_extremum_vjp(_beats), group="internal", domain=(WIDE, WIDE), partials=(),
         commutes=True,
     )  # fmt: skip

@@ -20,12 +20,12 @@ def _power(x, n):
     return result
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -90,6 +90,23 @@ def _log_softmax(x, axis=-1):
     return z - np.log(_sum(np.exp(z), axis, True))
 
 
+def _kept(x, mask, out):
+    """x where the mask holds, 0 elsewhere: its bits times 0 or 1, whatever x is."""
+    bits = np.int32 if out.dtype == np.float32 else np.int64
+    np.multiply(x.view(bits), mask, out.view(bits))
+
+
+def _chosen(mask, x, y, out):
+    """x where the mask holds, y elsewhere, bit by bit; out may be x or y."""
+    if out is y:
+        mask, x, y = ~mask, y, x
+    bits = np.int32 if out.dtype == np.float32 else np.int64
+    x, y, whole = (np.asarray(a, out.dtype).view(bits) for a in (x, y, out))
+    np.bitwise_xor(x, y, whole)
+    np.multiply(whole, mask, whole)
+    np.bitwise_xor(whole, y, whole)
+
+
 def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     with np.errstate(over="ignore"):  # the result is 0 there
@@ -150,11 +167,14 @@ def _cofactor_slope(a, v):
     return np.where(finite, sign * (u @ slope @ w), np.nan)
 
 
-def _unslice(x, shape, index):
+def _unslice(x, shape, index, out=None):
     """Zeros of a shape, with x in place of a slice."""
-    whole = np.zeros(shape, x.dtype)
-    whole[index] = x
-    return whole
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0.0)
+    out[index] = x
+    return out
 
 
 def _scatter(x, shape, index):

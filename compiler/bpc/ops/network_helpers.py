@@ -23,6 +23,13 @@ def _overlap(x, parts, size, stride=(1, 1), dilation=(1, 1)):
         x[:, i * dh :: sh, j * dw :: sw][:, :rows, :columns] += part
 
 
+def _padded(x, widths, value, out):
+    """x framed by a value."""
+    out.fill(value)
+    inner = zip(widths, x.shape)
+    out[tuple(slice(before, before + n) for (before, _), n in inner)] = x
+
+
 def _by_group(x, groups):
     """The last axis in groups, all others as rows: [groups, rows, channels of a group]."""
     rows, columns = int(np.prod(x.shape[:-1])), x.shape[-1] // groups

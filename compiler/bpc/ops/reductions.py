@@ -220,6 +220,7 @@ reduction(
     lambda m, g, out, x, axes, keep: (kept(m, g, axes, keep, x),),
     kind="number",
     expand=_sum,
+    into=lambda c, out, x, axes, keep: c.call("_sum", x, _plain(axes), str(keep), out),
 )
 reduction(
     "mean",
@@ -275,6 +276,15 @@ def _choice(name: str, binary: str) -> Callable[..., Any]:
     return call
 
 
+def _by_place(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | None:
+    """The largest of each row by its place; None where NumPy's own way is as fast."""
+    known = all(x.shape[i].size.value for i in axes)
+    if axes != (x.type.rank - 1,) or not axes[0] or x.type.kind != "real" or not known:
+        return None
+    y = m.emit("top", x, axes=axes, finite=False)
+    return y if keep else m.squeeze(y, axes=axes)
+
+
 for _name, _binary, _word in (("max", "maximum", "Largest"), ("min", "minimum", "Smallest")):
     reduction(
         _name,
@@ -283,6 +293,10 @@ for _name, _binary, _word in (("max", "maximum", "Largest"), ("min", "minimum", 
         _extremum,
         call=_choice(_name, _binary),
         requires=nonempty(_name),
+        expand=_by_place if _name == "max" else None,
+        into=lambda c, out, x, axes, keep, ufunc=f"np.{_binary}": c.call(
+            f"{ufunc}.reduce", x, _plain(axes), "None", out, str(keep)
+        ),
     )
 
 

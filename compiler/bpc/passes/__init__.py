@@ -11,6 +11,7 @@ from bpc.ir import Function
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
 from bpc.passes.expand import expand
+from bpc.passes.gates import gates
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
 from bpc.passes.join import join
@@ -27,7 +28,7 @@ _TIDY: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simpli
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
     1: (cse, stabilise, guard, dce, hoist, sink, dce),
-    2: (cse, stabilise_all, guard, dce, hoist, sink, dce),
+    2: (cse, stabilise_all, guard, dce, gates, hoist, sink, dce),
 }
 #: for what `grad` differentiates: the same, but that names and loops stay as they are
 INNER: dict[int, tuple[Pass, ...]] = {
@@ -35,12 +36,12 @@ INNER: dict[int, tuple[Pass, ...]] = {
     1: (cse, stabilise, guard, dce),
     2: (cse, stabilise, guard, dce),
 }
-#: composite operators in simpler ones, and what these have in common
-_WIDE: tuple[Pass, ...] = (unstack, expand, propagate, simplify, cse, dce)
-ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: (*_TIDY, *_WIDE)}
+ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}
 #: after them, where a function has loops
-LOOPS: dict[int, tuple[Pass, ...]] = {
+LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist, sink, *_TIDY)}
+#: last: composite operators in simpler ones, and what these have in common
+WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
-    1: (hoist, sink, *_TIDY),
-    2: (hoist, sink, *_TIDY, *_WIDE),
+    1: (),
+    2: (unstack, expand, propagate, simplify, cse, hoist, cse, dce),
 }

@@ -23,7 +23,7 @@ from bpc.ir import Function, Program, unnamed
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
-from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, Pass
+from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, WRITTEN_OUT, Pass
 from bpc.schedule import arrange
 from bpc.source import Source, Span
 from bpc.syntax import Model
@@ -211,6 +211,7 @@ def optimise(program: Program, level: int, check: bool = False) -> Program:
     for name, function in functions.items():
         if any(e.op == "scan" for e in function.body):
             functions[name] = run(function, LOOPS[level], check)
+        functions[name] = run(functions[name], WRITTEN_OUT[level], check)
     return replace(program, functions=functions)
 
 

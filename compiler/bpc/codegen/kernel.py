@@ -16,11 +16,13 @@ from bpc.codegen.spelling import Speller, Term
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
-from bpc.plan import Buffer, Given, Place, Plan, Step
+from bpc.plan import Buffer, Place, Plan, Step
 from bpc.source import Span
 
 DEEPEST = 20
 WIDEST = 64
+#: calls that write into memory and give nothing back
+NO_RESULT = ("np.copyto", ".fill")
 SECTIONS = ("# forward, left to right", "# backward, right to left")
 Comment = Callable[[Span], str]
 
@@ -59,6 +61,11 @@ class Kernel:
             place = plan.places.get(equation.outs[0])
             if isinstance(place, Var) and not place.named:
                 self.leaders[place] = self.leaders.get(equation.out, equation.out)
+        #: what those are called where they have no name: after the first of them
+        self.firsts: dict[Var, str] = {}
+        for var, leader in self.leaders.items():
+            if not leader.named:
+                self.firsts[leader] = var.name
         self.lines: list[str] = []
         self.section = -1
         #: of the body of a loop: the name of the step, and those of its stacks
@@ -147,22 +154,28 @@ class Kernel:
         """A line that writes into memory: `h = np.tanh(z, N_by_16)`, `z += b`, `np.tanh(h, h)`."""
         out, place = equation.out, self.plan.places[equation.out]
         op, note = OPS[equation.op], comment(equation.span)
-        memory = e.name(self.memory(out, place)) if not isinstance(place, Given) else None
+        memory = self.memory(out, place)
         alone = isinstance(place, Step) and self.uses.get(out, 0) == 1 and out not in self.known
-        target = memory.text if alone and memory else self.target(out)
-        memory = memory or e.name(target)
+        target = memory if alone else self.target(out)
         self.open_section(equation.adjoint)
         terms = [Term(self.code(a), a.type) for a in equation.args]
-        if target == memory.text and isinstance(place, Var):
-            rest = self.augmented(equation, place)
-            if rest is not None:
-                sign = f"{op.numpy}="
-                self.lines += layout.statement(self.indent, target, rest, note, sign)
-                self.store(out)
-                return
-        code = self.speller.write(op.into, terms, dict(equation.attrs), memory)
-        if target == memory.text and not isinstance(place, Given) and code.call:
-            head, args = code.call
+        rest = self.augmented(equation, place) if target == memory else None
+        if rest is not None:
+            self.lines += layout.statement(self.indent, target, rest, note, f"{op.numpy}=")
+            self.store(out)
+            return
+        there = Term(e.name(memory), out.type)
+        code = self.speller.write(op.into, terms, dict(equation.attrs), there)
+        assert code.call is not None
+        head, args = code.call
+        if target != memory and head.endswith(NO_RESULT):
+            self.lines += layout.statement(self.indent, target, there.code, note)
+            code = self.speller.write(
+                op.into, terms, dict(equation.attrs), Term(e.name(target), out.type)
+            )
+            assert code.call is not None
+            (head, args), memory = code.call, target
+        if target == memory:
             self.lines += layout.call_statement(self.indent, None, head, args, note)
         else:
             self.lines += layout.statement(self.indent, target, code, note)
@@ -174,9 +187,9 @@ class Kernel:
             return self.buffers[place]
         if isinstance(place, Step):
             return f"{self.stacks[place.stack]}[{self.index}]"
-        return self.known[place if isinstance(place, Var) else out]
+        return self.known[place] if isinstance(place, Var) else self.claim(out)
 
-    def augmented(self, equation: Equation, place: Var) -> Code | None:
+    def augmented(self, equation: Equation, place: Place) -> Code | None:
         """What stands right of `z +=` where an equation does no more than that to z."""
         if OPS[equation.op].numpy not in ("+", "-", "*", "/"):
             return None
@@ -212,7 +225,7 @@ class Kernel:
         """A name for a variable: the one that it had, if a loop before read or made it."""
         leader = self.leaders.get(var, var)
         if leader not in self.called:
-            self.called[leader] = self.names.claim(leader.name)
+            self.called[leader] = self.names.claim(self.firsts.get(leader, leader.name))
         self.known[var] = self.known[leader] = self.called[leader]
         return self.known[var]
 
@@ -255,7 +268,10 @@ class Kernel:
             code = self.code(init)
             if out in self.plan.places:
                 memory = e.name(self.memory(out, self.plan.places[out]))
-                code = self.speller.copy_into(Term(code, out.type), memory)
+                self.lines += layout.statement(pad, self.known[out], memory, note)
+                args = (self.known[out], code.text)
+                self.lines += layout.call_statement(pad, None, "np.copyto", args, note)
+                continue
             self.lines += layout.statement(pad, self.known[out], code, note)
         for out in loop.outs[loop.carries :]:
             place = self.plan.places.get(out)

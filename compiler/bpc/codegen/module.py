@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 
@@ -140,18 +141,20 @@ def _kernel(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     memory = [*buffers.values(), *(kernel.claim(e.out) for e in plan.constants)]
     body = [*_unpacked(memory), *kernel.body(w.comment)]
     names = [w.name(a) for a in arguments]
-    if w.speller.needs_dtype:
-        real = next((n for n, a in zip(names, arguments) if a.var.type.kind == "real"), None)
-        body.insert(0, f"    dtype = {real}.dtype" if real else "    dtype = np.dtype(float)")
     returned = layout.returned(4, kernel.results())
     dims = [d for d in w.program.dims if d in w.speller.used]
     extra = [w.speller.names[d] for d in dims]
-    made = {e.out: e.op for e in function.body if len(e.outs) == 1}
     found = [(i, r) for i, r in enumerate(_arrays_of(function)) if isinstance(r, Var)]
     found = [(i, r) for i, r in found if plan.places.get(r) == Given()]
     given = [i for i, _ in found]
-    rows = [i for i, r in found if made[r] == "matmul"]
-    targets = [f"{kernel.known[r]}=None" for _, r in found]
+    targets = [kernel.known[r] for _, r in found]
+    if function.name != "value_and_grad":
+        room = [layout.statement(4, kernel.known[r], w.speller.empty(r.type)) for _, r in found]
+        body = [*itertools.chain(*room), *body]
+        given, targets = [], []
+    if w.speller.needs_dtype:
+        real = next((n for n, a in zip(names, arguments) if a.var.type.kind == "real"), None)
+        body.insert(0, f"    dtype = {real}.dtype" if real else "    dtype = np.dtype(float)")
     seed = ["seed"] if wrappers.takes_rng(w, function) else []
     varied = [name for p, name in known.items() if p not in w.arguments]
     work = ["work"] if memory else []
@@ -159,9 +162,9 @@ def _kernel(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     lines = ["", "", *layout.signature(0, f"_{function.name}", taken, modern=True)]
     lines += [*body, *returned]
     if not memory:
-        return lines, Call(extra, None, given, rows)
+        return lines, Call(extra, None, given)
     maker, sizes = workspaces.function(w, plan)
-    return [*lines, "", "", *maker], Call(extra, sizes, given, rows)
+    return [*lines, "", "", *maker], Call(extra, sizes, given)
 
 
 def _unpacked(memory: Sequence[str]) -> list[str]:

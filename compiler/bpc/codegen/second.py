@@ -46,6 +46,11 @@ def function(w: Writer, which: str, kernel: Function, call: Call, batch: str = "
         made = made.replace(_size(w, batch), "1")
         lines += layout.statement(4, "work", name(made))
         taken.insert(len(call.dims), "work")
+    if which == "per_example" and call.given:
+        places = [wrappers.place(w, k) for k in w.wrt] or range(len(w.program.params))
+        found = ", ".join(str(places[i]) for i in call.given)
+        room = "np.empty(one[i].shape, one[i].dtype)"
+        taken.append(f"*[{room} for i in ({found}{',' if len(call.given) == 1 else ''})]")
     return lines + BODIES[which](w, kernel, taken, batch)
 
 

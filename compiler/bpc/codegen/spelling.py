@@ -60,7 +60,7 @@ class Speller:
             return self.call(spelling, *codes)
         return e.binary(spelling, codes[0], codes[1])
 
-    def write(self, into: Any, terms: Sequence[Term], attrs: dict[str, Any], out: Code) -> Code:
+    def write(self, into: Any, terms: Sequence[Term], attrs: dict[str, Any], out: Term) -> Code:
         """The same with the memory that the result goes to."""
         if isinstance(into, str):
             return self.call(into, *(t.code for t in terms), out)
@@ -171,12 +171,9 @@ class Speller:
             return e.method(x.code, function[1:], args)
         return self.call(function, x.code, *args)
 
-    def power(self, x: Term, y: Term, out: Code | None = None) -> Code:
+    def power(self, x: Term, y: Term) -> Code:
         """`x**2`: whole exponents are written as such; above 2 NumPy's own power is slow."""
         text = y.code.text
-        if out is not None:
-            square = text == "2.0"
-            return self.call("np.square", x, out) if square else self.call("np.power", x, y, out)
         if text.endswith(".0") and text[:-2].isdigit() and 2 < int(text[:-2]) <= LARGEST_POWER:
             return self.call("_power", x, text[:-2])
         exponent = e.name(text[:-2]) if text.endswith(".0") and text[:-2].isdigit() else y.code
@@ -187,12 +184,6 @@ class Speller:
         return e.conditional(then.code, condition.code, otherwise.code)
 
     # Arrays
-
-    def product(self, a: Term, b: Term, out: Code) -> Code:
-        """`a.dot(b, out)`, the quickest product of matrices; it knows no batches."""
-        if a.type.rank > 2 or b.type.rank > 2:
-            return self.call("np.matmul", a, b, out)
-        return e.method(a.code, "dot", [b.code, out])
 
     def cast(self, x: Term, kind: str) -> Code:
         """Entries of another kind."""
@@ -222,12 +213,6 @@ class Speller:
     def copy(self, x: Term) -> Code:
         """Memory of its own."""
         return e.method(x.code, "copy", [])
-
-    def copy_into(self, x: Term, out: Code) -> Code:
-        """The same in memory that is there."""
-        if x.type.kind == "bool":
-            return self.call("np.logical_or", x, "False", out)
-        return self.call("np.positive", x, out)
 
     def transpose(self, x: Term, order: tuple[int, ...]) -> Code:
         """`x.T` where that is meant."""

@@ -35,9 +35,9 @@ def _kept(key, work):
 
 
 def _targets(out, names, likes, arrays):
-    """The arrays of `out` for some results; ValueError where one cannot be written there."""
+    """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
     if out is None:
-        return [None] * len(names)
+        return [np.empty(like.shape, like.dtype) for _, like in zip(names, likes)]
     owners = {id(a if a.base is None else a.base) for a in arrays}
     for name, like in zip(names, likes):
         target = out[name]

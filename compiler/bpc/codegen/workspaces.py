@@ -30,8 +30,6 @@ class Call:
     work: Sequence[str] | None = None
     #: which results it writes into memory that is given
     given: Sequence[int] = ()
-    #: which of those are laid out in rows whatever the arguments are like
-    rows: Sequence[int] = ()
 
 
 def names(w: Writer, plan: Plan, free: Names) -> dict[Buffer, str]:

@@ -197,14 +197,13 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     arguments = [*w.program.params, *inputs]
     results = function.results[1:] if function.name == "value_and_grad" else function.results
     kinds = {r.type.kind for r in results}
+    scalar = any(not r.type.shape for r in results)
     real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
     dtype = f", arrays[{real}].dtype" if real is not None and kinds == {"real"} else ""
-    ready = len(kernel.given) == count and set(kernel.given) <= set(kernel.rows)
     if function.name == "value_and_grad" and count:
-        like = f"[{', '.join(f'arrays[{_place(w, k)}]' for k in w.wrt)}]" if w.wrt else "arrays"
+        like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]" if w.wrt else "arrays"
         lines.append(f"    targets = _targets(out, {keys}, {like}, arrays)")
-        every = len(kernel.given) == count
-        taken += ["*targets"] if every else [f"targets[{i}]" for i in kernel.given]
+        taken += targets(kernel, count)
     call = f"_{function.name}({', '.join(taken)})"
     many = "value, *results" if function.name == "value_and_grad" else "results"
     lines += layout.statement(
@@ -217,8 +216,8 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
         return [*lines, "    return float(result)"]
     if function.name == "forward" and count == 1:
         return [*lines, *layout.returned(4, [f'np.asarray(result{dtype}, order="C")'])]
-    if not ready and count:
-        lines.append(f'    results = [np.asarray(r{dtype}, order="C") for r in results]')
+    if count and scalar:
+        lines.append(f"    results = [np.asarray(r{dtype}) for r in results]")
     if function.name == "forward":
         return [*lines, "    return dict(zip(OUTPUTS, results))"]
     if not count:
@@ -226,7 +225,13 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     return [*lines, f"    return float(value), _stored(out, dict(zip({keys}, results)))"]
 
 
-def _place(w: Writer, key: str) -> int:
+def targets(kernel: Call, count: int) -> list[str]:
+    """The arguments of a kernel that are memory for its gradients."""
+    every = len(kernel.given) == count
+    return ["*targets"] if every else [f"targets[{i}]" for i in kernel.given]
+
+
+def place(w: Writer, key: str) -> int:
     """Where an argument stands among all."""
     return [a.key for a in (*w.program.params, *w.program.inputs)].index(key)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bpc.ops.base import Op, register
+from bpc.ops.base import Expand, Op, register
 from bpc.ops.build import Builder, Expr
-from bpc.ops.reductions import reduced
+from bpc.ops.reductions import reduced, top_of, total
 from bpc.ops.roles import Axes, Axis, Flag, Value
 from bpc.types import Axis as AxisType
 from bpc.types import Size, Type, size
@@ -23,6 +23,7 @@ def along(
     requires: Callable[..., list[tuple[Size, str]]] | None = None,
     group: str = "reductions",
     safe: tuple[float | str | None, ...] = (),
+    expand: Expand | None = None,
 ) -> None:
     """Register an operator that works along one axis."""
     cases = ((((3, 4),), {"axis": 0}), (((3, 4),), {"axis": -1}))
@@ -36,6 +37,7 @@ def along(
             stacks=True,
             infer=infer,
             vjp=vjp,
+            expand=expand,
             numpy=numpy,
             requires=requires,
             safe=safe,
@@ -142,6 +144,27 @@ def _log_softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr:
     return m.emit("log_softmax", m.real(x), axis=axis)
 
 
+def shifted(m: Builder, x: Expr, axis: int) -> tuple[Expr, Expr, Expr]:
+    """z = x minus its largest entry, exp(z), and the sum of that: what softmaxes and losses share."""
+    z = m.called(x - m.broadcast_to(top_of(m, x, (axis,)), x.shape), "shifted")
+    e = m.called(m.exp(z), "exp")
+    return z, e, total(m, e, (axis,), True)
+
+
+def _softmax_parts(m: Builder, x: Expr, axis: int) -> Expr:
+    _, e, added = shifted(m, x, axis)
+    return e / m.broadcast_to(added, x.shape)
+
+
+def _log_softmax_parts(m: Builder, x: Expr, axis: int) -> Expr:
+    z, _, added = shifted(m, x, axis)
+    return z - m.broadcast_to(m.log(added), x.shape)
+
+
+def _slope_parts(m: Builder, g: Expr, y: Expr, axis: int) -> Expr:
+    return y * (g - m.broadcast_to(total(m, g * y, (axis,), True), g.shape))
+
+
 def _softmax_slope_vjp(
     m: Builder, h: Expr, out: Expr, g: Expr, y: Expr, axis: int
 ) -> Sequence[Any]:
@@ -159,6 +182,7 @@ along(
     lambda m, g, y, x, axis: (m.emit("softmax_slope", g, y, axis=axis),),
     group="activations",
     safe=(0.0,),
+    expand=_softmax_parts,
 )
 register(
     Op(
@@ -169,6 +193,7 @@ register(
         stacks=True,
         infer=lambda g, y, axis: (g,),
         vjp=_softmax_slope_vjp,
+        expand=_slope_parts,
         numpy=lambda c, g, y, axis: c.call("_softmax_slope", g, y, *c.last(g, axis)),
     )
 )
@@ -180,4 +205,5 @@ along(
     lambda m, g, y, x, axis: (g - m.exp(y) * m.emit("sum", g, axes=(axis,), keep=True),),
     group="activations",
     safe=(0.0,),
+    expand=_log_softmax_parts,
 )

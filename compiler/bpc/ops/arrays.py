@@ -26,6 +26,13 @@ def internal(name: str, doc: str, **fields: Any) -> None:
 # Kinds and shapes
 
 
+def _unsafe(kind: str, target: str) -> list[str]:
+    """Where NumPy would rather not."""
+    ordered = ("bool", "int", "real")
+    plain = ordered.index(kind) < ordered.index(target) and (kind, target) != ("int", "real")
+    return [] if plain else ['casting="unsafe"']
+
+
 def _cast_vjp(m: Builder, g: Expr, out: Expr, x: Expr, kind: str) -> Sequence[Any]:
     return (g if x.type.kind == "real" else None,)
 
@@ -38,6 +45,7 @@ internal(
     infer=lambda t, kind: (t.with_kind(kind),),
     vjp=_cast_vjp,
     numpy=lambda c, x, kind: c.cast(x, kind),
+    into=lambda c, out, x, kind: c.call("np.copyto", out, x, *_unsafe(x.type.kind, kind)),
     scalar=lambda c, x, kind: c.call({"real": "float", "int": "int", "bool": "bool"}[kind], x),
     moves=True,
 )
@@ -56,12 +64,12 @@ internal(
 internal(
     "copy",
     "The same value in memory of its own.",
-    into=lambda c, out, x: c.copy_into(x, out),
     aligned=True,
     stacks=True,
     infer=lambda t: (t,),
     vjp=lambda m, g, out, x: (g,),
     numpy=lambda c, x: c.copy(x),
+    into=lambda c, out, x: c.call("np.copyto", out, x),
     scalar=lambda c, x: x,
 )
 internal(
@@ -69,6 +77,7 @@ internal(
     "An array of one number.",
     infer=lambda t, shape: (t.with_shape(shape),),
     numpy=lambda c, x, shape: c.full(x, shape),
+    into=lambda c, out, x, shape: c.method(out, "fill", x),
     scalar=lambda c, x, shape: x,
 )
 

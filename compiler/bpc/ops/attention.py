@@ -8,6 +8,7 @@ from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.linalg import swap
+from bpc.ops.making import triangle
 from bpc.ops.roles import Flag, Value
 from bpc.types import show
 
@@ -19,6 +20,9 @@ internal(
     mixes=lambda t: (t.rank - 2, t.rank - 1),
     infer=lambda t: (t,),
     vjp=lambda m, g, out, x: (m.emit("tril", g, k=0),),
+    expand=lambda m, x: m.select(
+        m.broadcast_to(triangle(m, x.shape[-2], x.shape[-1]), x.shape), x, float("-inf")
+    ),
     numpy="_past",
 )
 

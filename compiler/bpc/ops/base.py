@@ -18,6 +18,8 @@ from bpc.types import Size, Type
 Vjp = Callable[..., Sequence[Any]]
 #: (types of the arguments, **attrs) -> types of the results
 Infer = Callable[..., tuple[Type, ...]]
+#: (m, *args, **attrs) -> the same in simpler operators, or None where they are no simpler
+Expand = Callable[..., Any]
 #: a dotted name (`np.exp`), an operator (`+`), or a function (c, *args, **attrs) -> rendered code
 Spelling = str | Callable[..., Any]
 #: (types of the arguments, **attrs) -> [(size that must not be negative, what to say)]
@@ -36,9 +38,11 @@ class Op:
     #: None for a function that its `call` expresses through other operators
     infer: Infer | None = None
     vjp: Vjp | None = None
+    #: the same in simpler operators, each one call of NumPy: what -O2 computes (passes/expand.py)
+    expand: Expand | None = None
     numpy: Spelling = ""
-    #: the same with the memory for the result as one more argument, the last; None there means fresh
-    #: memory. An elementwise one may find an argument of its own type there.
+    #: what writes the result into memory given last, (c, out, *args, **attrs) -> rendered code; an
+    #: elementwise one may find an argument of its own type there. None: only into fresh memory
     into: Spelling = ""
     #: the same on Python floats
     scalar: Spelling = ""

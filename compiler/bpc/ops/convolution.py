@@ -15,8 +15,9 @@ from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.images import Needs, check_axes, fit, pair, places, refuse
+from bpc.ops.linalg import swap
 from bpc.ops.roles import Integer, Static, Value
-from bpc.types import Axis, Shape, Size, Type, show, size
+from bpc.types import Axis, Shape, Size, Type, product, show, size
 
 Options = dict[str, Any]  # stride, pad, dilation, which are pairs, and groups
 DEFAULTS: Options = {"stride": (1, 1), "pad": (0, 0), "dilation": (1, 1), "groups": 1}
@@ -96,6 +97,55 @@ def _kernel_vjp(
         m.emit("conv_transpose2d", y, g, sides=x.shape[1:3], **options) if by_x else None,
         m.emit("conv2d", x, g, **options) if by_y else None,
     )
+
+
+# Written out: products of matrices, whose rows are windows
+
+
+def _matrix(m: Builder, x: Expr) -> Expr:
+    """All axes but the last as rows: images by place, a kernel by place and channel."""
+    lead = Axis(product(a.size for a in x.shape[:-1]))
+    return m.emit("reshape", x, shape=(lead, x.shape[-1]))
+
+
+def _rows(m: Builder, x: Expr, sides: Shape, groups: int, **options: Any) -> Expr:
+    """The windows of images as rows. Those of a single entry are the images."""
+    down, across = options["pad"]
+    if any(options["pad"]):
+        widths = ((0, 0), (down, down), (across, across), (0, 0))
+        x = m.called(m.emit("pad", x, widths=widths, value=0.0), "padded")
+    if all(a.size.value == 1 for a in sides) and options["stride"] == (1, 1):
+        return _matrix(m, x)
+    return m.called(m.emit("window_rows", x, sides=sides, **options), "rows")
+
+
+def _conv2d_parts(m: Builder, x: Expr, W: Expr, **options: Any) -> Expr | None:
+    if options["groups"] > 1:
+        return None
+    (shape,) = (t.shape for t in _conv2d_type(x.type, W.type, **options))
+    y = m.emit("matmul", _rows(m, x, W.shape[:2], **options), _matrix(m, W))
+    return m.emit("reshape", y, shape=shape)
+
+
+def _transpose_parts(m: Builder, y: Expr, W: Expr, sides: Shape, **options: Any) -> Expr | None:
+    if options.pop("groups") > 1:
+        return None
+    rows = m.emit("matmul", _matrix(m, y), swap(m, _matrix(m, W)))
+    wide = [Axis(a.size + size(2 * p)) if p else a for a, p in zip(sides, options["pad"])]
+    shape = (y.shape[0], *wide, W.shape[2])
+    x = m.emit("add_window_rows", rows, shape=shape, sides=W.shape[:2], **options)
+    if not any(options["pad"]):
+        return x
+    inner = zip((size(0), *map(size, options["pad"]), size(0)), (y.shape[0], *sides, W.shape[2]))
+    return m.emit("slice", x, items=tuple((start, a.size, 1) for start, a in inner))
+
+
+def _kernel_parts(m: Builder, x: Expr, y: Expr, sides: Shape, **options: Any) -> Expr | None:
+    if options["groups"] > 1:
+        return None
+    rows = _rows(m, x, sides, **options)
+    W = m.emit("matmul", swap(m, rows), _matrix(m, y))
+    return m.emit("reshape", W, shape=(*sides, x.shape[3], y.shape[3]))
 
 
 # As the language calls them
@@ -229,6 +279,7 @@ array(
     group="networks",
     infer=_conv2d_type,
     vjp=_conv2d_vjp,
+    expand=_conv2d_parts,
     numpy=_spelled("_conv2d"),
     requires=_conv2d_needs,
     cases=(
@@ -252,6 +303,7 @@ array(
     group="networks",
     infer=_transpose_type,
     vjp=_transpose_vjp,
+    expand=_transpose_parts,
     numpy=_spelled("_conv_transpose2d"),
     requires=_transpose_needs,
     cases=(
@@ -267,6 +319,7 @@ internal(
     linear=True,
     infer=_kernel_type,
     vjp=_kernel_vjp,
+    expand=_kernel_parts,
     numpy=_spelled("_conv2d_kernel"),
     requires=lambda x, y, sides, pad, dilation, **_: fit(x.shape[1:3], sides, pad, dilation),
 )

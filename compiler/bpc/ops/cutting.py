@@ -74,6 +74,9 @@ internal(
     infer=lambda t, shape, items: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape, items: (m.emit("slice", g, items=items),),
     numpy=lambda c, x, shape, items: c.call("_unslice", x, c.shape(shape), c.index(shape, items)),
+    into=lambda c, out, x, shape, items: c.call(
+        "_unslice", x, c.shape(shape), c.index(shape, items), out
+    ),
 )
 
 

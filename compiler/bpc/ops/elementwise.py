@@ -26,7 +26,6 @@ def elementwise(
     *,
     numpy: Spelling,
     scalar: Spelling,
-    into: Spelling = "",
     kinds: tuple[str, str] = ("real", "real"),
     partials: tuple[Partial, ...] | None = None,
     domain: tuple[tuple[float, float], ...] = (WIDE,),
@@ -35,6 +34,8 @@ def elementwise(
     call: Callable[..., Any] | None = None,
     vjp: Callable[..., Sequence[Any]] | None = None,
     commutes: bool = False,
+    expand: Callable[..., Any] | None = None,
+    into: Spelling = "",
 ) -> None:
     """Register an elementwise operator; without partials SymPy's are used."""
     found = partials if partials is not None else DERIVED.get(name, ())
@@ -46,7 +47,6 @@ def elementwise(
             call=call,
             vjp=vjp or (chain(found) if found else None),
             numpy=numpy,
-            into=into or ufunc(numpy),
             scalar=scalar,
             kinds=kinds,
             sympy=sympy,
@@ -55,6 +55,8 @@ def elementwise(
             domain=domain,
             safe=safe,
             commutes=commutes,
+            expand=expand,
+            into=into or ufunc(numpy),
         )
     )
 
@@ -140,11 +142,27 @@ def _power_by_exponent(m: Any, x: Any, y: Any, out: Any) -> Any:
     return m.select(zero, 0, out * m.log(m.select(zero, 1, x)))
 
 
+LARGEST_POWER = 64  # that is computed by squaring
+
+
+def _squarings(m: Any, x: Any, y: Any) -> Any:
+    """x**n for a whole n from 2 on; None for others."""
+    n = y.number
+    if not isinstance(n, float) or n not in range(2, LARGEST_POWER + 1):
+        return None
+    count, result = int(n), None
+    while count:
+        if count % 2:
+            result = x if result is None else result * x
+        count //= 2
+        x = x * x if count else x
+    return result
+
+
 elementwise(
     "pow", "x ** y", "Power. 0^0 is 1; a negative base wants an integer-valued exponent.",
-    numpy=lambda c, x, y: c.power(x, y), into=lambda c, out, x, y: c.power(x, y, out),
-    scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
-    partials=(_power_by_base, _power_by_exponent),
+    numpy=lambda c, x, y: c.power(x, y), scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
+    partials=(_power_by_base, _power_by_exponent), expand=_squarings,
 )  # fmt: skip
 
 # Functions
@@ -259,12 +277,13 @@ elementwise(
 
 elementwise(
     "sigmoid", "1 / (1 + exp(-x))", "Logistic function.", numpy="_sigmoid", scalar="_sigmoid",
-    partials=(lambda m, x, o: o * (1 - o),), group="activations",
+    partials=(lambda m, x, o: o * (1 - o),), group="activations", into="_sigmoid",
 )  # fmt: skip
 elementwise(
     "softplus", "log(1 + exp(x))", "log(1 + exp(x)), never overflowing.", group="activations",
     numpy=lambda c, x: c.call("np.logaddexp", x, c.number(0.0)), scalar="_softplus",
     partials=(lambda m, x, o: m.sigmoid(x),),
+    expand=lambda m, x: m.maximum(x, 0.0) + m.log1p(m.exp(-m.abs(x))),
 )  # fmt: skip
 elementwise(
     "logaddexp", "log(exp(x) + exp(y))", "log(exp(x) + exp(y)), never overflowing.",
@@ -276,6 +295,7 @@ elementwise(
     "Binary cross-entropy of a logit and a target in [0, 1].", group="losses",
     numpy="_bce_with_logits", scalar="_bce_with_logits", domain=(WIDE, (0.1, 0.9)),
     partials=(lambda m, x, y, o: m.sigmoid(x) - y, lambda m, x, y, o: -x),
+    expand=lambda m, x, y: m.maximum(x, 0.0) - x * y + m.log1p(m.exp(-m.abs(x))),
 )  # fmt: skip
 
 # Choices
@@ -289,10 +309,21 @@ def _select_vjp(m: Any, g: Any, out: Any, c: Any, x: Any, y: Any) -> Sequence[An
     )
 
 
+def _select_into(c: Any, out: Any, mask: Any, x: Any, y: Any) -> Any:
+    """Without a branch for each entry, where the entries are real; of one number by its product."""
+    if x.type.kind != "real" or not out.type.rank:
+        return c.call("np.copyto", out, c.call("np.where", mask, x, y))
+    if y.code.text == "0.0":
+        if c.is_number(x):
+            return c.call("np.multiply", mask, x, out)
+        return c.call("_kept", x, mask, out)
+    return c.call("_chosen", mask, x, y, out)
+
+
 elementwise(
     "select", None, "a where c holds, b elsewhere: the branch not taken contributes 0, never NaN.",
     numpy="np.where", scalar=lambda c, t, x, y: c.conditional(x, t, y), kinds=("any", "same"),
-    vjp=_select_vjp, group="internal",
+    vjp=_select_vjp, group="internal", into=_select_into,
 )  # fmt: skip
 
 
@@ -322,14 +353,13 @@ def _nest(function: str) -> Callable[..., Any]:
 
 
 def _nest_into(function: str) -> Callable[..., Any]:
-    """The same into memory: only the last call may write there, since it may be an argument's."""
+    """The same into memory: NumPy wants it by name."""
 
-    def spelling(c: Any, out: Any, *args: Any) -> Any:
-        *first, last = args
-        rest = reduce(lambda x, y: c.call(function, x, y), first)
-        return c.call(function, rest, last, c.keyword("out", out.text))
+    def into(c: Any, out: Any, *args: Any) -> Any:
+        inner = args[0] if len(args) == 2 else _nest(function)(c, *args[:-1])
+        return c.call(function, inner, args[-1], c.keyword("out", out.code.text))
 
-    return spelling
+    return into
 
 
 def _nest_floats(function: str) -> Callable[..., Any]:

@@ -20,12 +20,12 @@ def _power(x, n):
     return result
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -90,10 +90,28 @@ def _log_softmax(x, axis=-1):
     return z - np.log(_sum(np.exp(z), axis, True))
 
 
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), never overflowing."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+def _kept(x, mask, out):
+    """x where the mask holds, 0 elsewhere: its bits times 0 or 1, whatever x is."""
+    bits = np.int32 if out.dtype == np.float32 else np.int64
+    np.multiply(x.view(bits), mask, out.view(bits))
+
+
+def _chosen(mask, x, y, out):
+    """x where the mask holds, y elsewhere, bit by bit; out may be x or y."""
+    if out is y:
+        mask, x, y = ~mask, y, x
+    bits = np.int32 if out.dtype == np.float32 else np.int64
+    x, y, whole = (np.asarray(a, out.dtype).view(bits) for a in (x, y, out))
+    np.bitwise_xor(x, y, whole)
+    np.multiply(whole, mask, whole)
+    np.bitwise_xor(whole, y, whole)
+
+
+def _sigmoid(x, out=None):
+    """1 / (1 + exp(-x))."""
+    with np.errstate(over="ignore"):  # the result is 0 there
+        e = np.exp(np.negative(x, out), out)
+    return np.divide(1.0, np.add(e, 1.0, out), out)
 
 
 def _xlogy(x, y):
@@ -149,11 +167,14 @@ def _cofactor_slope(a, v):
     return np.where(finite, sign * (u @ slope @ w), np.nan)
 
 
-def _unslice(x, shape, index):
+def _unslice(x, shape, index, out=None):
     """Zeros of a shape, with x in place of a slice."""
-    whole = np.zeros(shape, x.dtype)
-    whole[index] = x
-    return whole
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0.0)
+    out[index] = x
+    return out
 
 
 def _scatter(x, shape, index):
@@ -199,6 +220,72 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
         target = (1.0 - smoothing) * target + smoothing / logits.shape[-1]
     slope = _softmax(logits) - target.astype(logits.dtype)
     return np.where((label == ignore)[..., None], 0.0, slope)
+
+
+def _checked_label(label, classes, ignore):
+    """Labels, 0 where they are ignored; ValueError for one that is out of range."""
+    if not label.size or (label.min() >= 0 and label.max() < classes):
+        return label
+    kept = label != ignore
+    wrong = kept & ((label < 0) | (label >= classes))
+    if wrong.any():
+        row = np.argwhere(wrong)[0]
+        where = ", ".join(map(str, row))
+        raise ValueError(
+            f"label[{where}] is {label[tuple(row)]}, expected 0 to {classes - 1}"
+        )
+    return np.where(kept, label, 0)
+
+
+def _places(label, classes):
+    """Where the entries that labels name are, with all entries in one row."""
+    start = np.arange(0, label.size * classes, classes)
+    return start.reshape(label.shape) + label
+
+
+def _at_label(scores, label, out=None):
+    """scores[label] on the last axis, for labels in range."""
+    places = _places(label, scores.shape[-1])
+    return np.take(scores.reshape(-1), places, None, out, "clip")
+
+
+def _off_label(y, index, label, amount, ignore, out=None):
+    """y, less an amount at the index on the last axis; 0 where the label is ignored."""
+    if out is None:
+        out = np.empty(y.shape, y.dtype)
+    if out is not y:
+        np.copyto(out, y)
+    out.reshape(-1)[_places(index, y.shape[-1])] -= amount
+    ignored = label == ignore
+    if ignored.any():
+        out[ignored] = 0.0
+    return out
+
+
+def _add_rows(x, ones, out=None):
+    """The sum of the rows of x; float32 in blocks, whose sums are added up in float64."""
+    n, block = x.shape[0], ones.shape[0]
+    if n <= block:
+        return np.dot(ones[:n], x, out)
+    cut = n - n % block
+    parts = np.matmul(ones, x[:cut].reshape(-1, block, x.shape[1]))
+    if cut < n:
+        parts[0] += np.dot(ones[: n - cut], x[cut:])
+    total = np.add.reduce(parts, 0, np.float64, out)
+    return total if out is not None else total.astype(x.dtype, copy=False)
+
+
+def _top(x, axis, finite=False, out=None):
+    """The largest entry along an axis that stays, -inf of none; 0 where it is to be finite."""
+    if axis == x.ndim - 1 and x.shape[-1] > 4:  # NumPy finds the place faster
+        if out is None:
+            out = np.empty((*x.shape[:-1], 1), x.dtype)
+        _at_label(x, x.argmax(-1, keepdims=True), out)
+    else:
+        out = np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
+    if finite:
+        np.copyto(out, 0.0, where=~np.isfinite(out))
+    return out
 
 
 def _nll(log_p, label):

@@ -56,6 +56,7 @@ array(
     infer=_joined,
     vjp=_concat_vjp,
     numpy=lambda c, *xs, axis: c.call("np.concatenate", c.display(xs), *c.nonzero("axis", axis)),
+    into=lambda c, out, *xs, axis: c.call("np.concatenate", c.display(xs), c.number(axis), out),
     cases=((((2, 3), (4, 3)), {"axis": 0}), (((2, 3), (2, 1)), {"axis": -1})),
 )
 
@@ -91,6 +92,7 @@ array(
     infer=_stacked,
     vjp=lambda m, g, out, *xs, axis: [take_one(m, g, axis, size(i)) for i in range(len(xs))],
     numpy=_stack_spelling,
+    into=lambda c, out, *xs, axis: c.call("np.stack", c.display(xs), c.number(axis), out),
     cases=(
         (((3,), (3,)), {"axis": 0}),
         (((2, 3), (2, 3)), {"axis": 1}),
@@ -136,6 +138,9 @@ array(
     ),
     vjp=_pad_vjp,
     numpy=_pad_spelling,
+    into=lambda c, out, x, widths, value: c.call(
+        "_padded", x, c.text(str(widths)), c.number(value), out
+    ),
     cases=(
         (((2, 3),), {"widths": ((0, 0), (1, 2))}),
         (((3,),), {"widths": ((1, 0),), "value": 2.5}),

@@ -75,6 +75,7 @@ internal(
         m.emit("matmul", b, swap(m, g)) if m.active[0] else None,
         m.emit("matmul", a, g) if m.active[1] else None,
     ),
+    expand=lambda m, a, b: m.emit("matmul", swap(m, _rows(m, a, 1)), _rows(m, b, 1)),
     numpy="_rows_product",
 )
 
@@ -114,6 +115,21 @@ def _matmul_vjp(m: Builder, g: Expr, out: Expr, a: Expr, b: Expr) -> Sequence[An
     return da, db
 
 
+def _one_product(m: Builder, a: Expr, b: Expr) -> Expr | None:
+    """One product of matrices instead of one for each of a batch with the same factor."""
+    if a.type.rank < 3 or b.type.rank > 2:
+        return None
+    rows = m.emit("matmul", _rows(m, a, 1), b)
+    return m.emit("reshape", rows, shape=_product(a.type, b.type)[0].shape)
+
+
+def _product_into(c: Any, out: Any, a: Any, b: Any) -> Any:
+    """`a.dot` is called faster, and is the same for matrices."""
+    if a.type.rank <= 2 and b.type.rank <= 2:
+        return c.method(a, "dot", b, out)
+    return c.call("np.matmul", a, b, out)
+
+
 array(
     "matmul",
     "Matrix product `a @ b`, with batch dims as np.matmul.",
@@ -122,8 +138,9 @@ array(
     group="linear algebra",
     infer=_product,
     vjp=_matmul_vjp,
+    expand=_one_product,
     numpy="@",
-    into=lambda c, out, a, b: c.product(a, b, out),
+    into=_product_into,
     cases=(
         (((2, 3), (3, 4)), {}),
         (((3,), (3, 4)), {}),
@@ -296,6 +313,9 @@ array(
     infer=_einsum_type,
     vjp=_einsum_vjp,
     numpy=_einsum_spelling,
+    into=lambda c, out, *xs, operands, result: c.call(
+        "np.einsum", f'"{",".join(operands)}->{result}"', *xs, c.keyword("out", out.code.text)
+    ),
     cases=(
         (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}),
         (((2, 3, 4), (4, 5), (3,)), {"spec": "bij,jk,i->bk"}),

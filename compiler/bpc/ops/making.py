@@ -62,6 +62,12 @@ def _one_hot(m: Builder, label: Value, classes: Length) -> Expr:
     return m.emit("one_hot", label, classes=AxisType(classes))
 
 
+def _hot(m: Builder, label: Expr, classes: AxisType) -> Expr:
+    shape = (*label.shape, classes)
+    places = m.broadcast_to(m.emit("arange", size=classes), shape)
+    return m.real(m.broadcast_to(m.expand(label, axes=(label.type.rank,)), shape).eq(places))
+
+
 array(
     "one_hot",
     "1 at the label and 0 elsewhere on a new last axis; no 1 where the label is out of range.",
@@ -69,6 +75,7 @@ array(
     stacks=True,
     call=_one_hot,
     infer=lambda t, classes: (Type("real", (*t.shape, classes)),),
+    expand=_hot,
     numpy=lambda c, x, classes: c.call("_one_hot", x, *c.sizes((classes,)), *c.dtype()),
     cases=(((("int<5", 3),), {"classes": 4}), ((("int<4", 2, 3),), {"classes": 4})),
 )
@@ -83,6 +90,24 @@ def _triangle(name: str) -> Any:
     return call
 
 
+def triangle(m: Builder, rows: AxisType, columns: AxisType, k: int = 0) -> Expr:
+    """Which entries of a matrix are on and below the k-th diagonal."""
+    shape = (rows, columns)
+    down = m.broadcast_to(m.expand(m.emit("arange", size=rows), axes=(1,)), shape)
+    across = m.broadcast_to(m.emit("arange", size=columns), shape)
+    return down >= across - k if k else down >= across
+
+
+def _part(name: str) -> Any:
+    def parts(m: Builder, x: Expr, k: int) -> Expr:
+        below = name == "tril"
+        mask = triangle(m, x.shape[-2], x.shape[-1], k if below else k - 1)
+        mask = m.broadcast_to(mask if below else m.logical_not(mask), x.shape)
+        return m.select(mask, x, 0)
+
+    return parts
+
+
 for _name, _word in (("tril", "below"), ("triu", "above")):
     array(
         _name,
@@ -93,6 +118,7 @@ for _name, _word in (("tril", "below"), ("triu", "above")):
         stacks=True,
         infer=lambda t, k: (t,),
         vjp=lambda m, g, out, x, k, name=_name: (m.emit(name, g, k=k),),
+        expand=_part(_name),
         numpy=lambda c, x, k, name=_name: c.call(f"np.{name}", x, *c.nonzero("k", k)),
         cases=((((3, 4),), {}), (((3, 3),), {"k": -1})),
     )

@@ -23,6 +23,13 @@ def _overlap(x, parts, size, stride=(1, 1), dilation=(1, 1)):
         x[:, i * dh :: sh, j * dw :: sw][:, :rows, :columns] += part
 
 
+def _padded(x, widths, value, out):
+    """x framed by a value."""
+    out.fill(value)
+    inner = zip(widths, x.shape)
+    out[tuple(slice(before, before + n) for (before, _), n in inner)] = x
+
+
 def _by_group(x, groups):
     """The last axis in groups, all others as rows: [groups, rows, channels of a group]."""
     rows, columns = int(np.prod(x.shape[:-1])), x.shape[-1] // groups
@@ -76,6 +83,55 @@ def _unwindows(y, shape, size, stride, dilation=(1, 1)):
     x = np.zeros(shape, y.dtype)
     _overlap(x, y, size, stride, dilation)
     return x
+
+
+def _lay_windows(parts, shape, size, stride, dilation=(1, 1), out=None):
+    """Images to which one part is added for each place in the window."""
+    apart = dilation == (1, 1) and stride[0] >= size[0] and stride[1] >= size[1]
+    if out is None:
+        out = np.empty(shape, parts[0].dtype)
+    rows, columns = parts[0].shape[1:3]
+    if not apart or size != stride or (rows * size[0], columns * size[1]) != shape[1:3]:
+        out.fill(0.0)
+    if not apart:
+        _overlap(out, parts, size, stride, dilation)
+        return out
+    for (i, j), part in zip(np.ndindex(size), parts):
+        out[:, i :: stride[0], j :: stride[1]][:, :rows, :columns] = part
+    return out
+
+
+def _places_of_windows(shape, size, stride, dilation):
+    """How often a window fits into images of a shape, down and across."""
+    sides = zip(shape[1:3], size, stride, dilation)
+    return [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in sides]
+
+
+def _rows_of_windows(x, size, stride=(1, 1), dilation=(1, 1), out=None):
+    """Each window of images [N, H, W, C] as a row, [N * rows * columns, kh * kw * C]."""
+    n, channels = x.shape[0], x.shape[3]
+    rows, columns = _places_of_windows(x.shape, size, stride, dilation)
+    image, down, across, channel = x.strides
+    shape = (n, rows, columns, *size, channels)
+    steps = (down * stride[0], across * stride[1], down * dilation[0])
+    steps = (image, *steps, across * dilation[1], channel)
+    views = np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
+    if out is None:
+        out = np.empty((n * rows * columns, size[0] * size[1] * channels), x.dtype)
+    np.copyto(out.reshape(shape), views)
+    return out
+
+
+def _add_window_rows(parts, shape, size, stride=(1, 1), dilation=(1, 1), out=None):
+    """Images of a shape to which each row is added as a window: from _rows_of_windows back."""
+    if out is None:
+        out = np.empty(shape, parts.dtype)
+    out.fill(0.0)
+    rows, columns = _places_of_windows(shape, size, stride, dilation)
+    parts = parts.reshape(shape[0], rows, columns, *size, shape[3])
+    places = (parts[:, :, :, i, j] for i, j in np.ndindex(*size))
+    _overlap(out, places, size, stride, dilation)
+    return out
 
 
 def _past(scores):

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bpc.diagnostics import Problem
+from bpc.ops.along import shifted
 from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
+from bpc.ops.reductions import number_of, total
 from bpc.ops.roles import Bool, Factor, Integer, Real, Value
 from bpc.types import Type, show
 
@@ -229,6 +231,72 @@ def _slope_vjp(
     return (m.emit("softmax_slope", kept, y, axis=last), None)
 
 
+def _losses(m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int) -> Expr:
+    """log(sum(exp(z))) - z[label], in which z has the largest entry 0; 0 for ignored rows."""
+    last = logits.type.rank - 1
+    index = m.emit("checked_label", label, classes=logits.shape[-1], ignore=ignore)
+    z, _, added = shifted(m, logits, last)
+    picked = m.emit("at_label", z, index)
+    if smoothing:
+        n = number_of(m, logits, (last,))
+        picked = (1.0 - smoothing) * picked + smoothing * (total(m, z, (last,), False) / n)
+    loss = m.log(m.squeeze(added, axes=(last,))) - picked
+    return m.select(label.eq(ignore), 0, loss)
+
+
+def _loss_slopes(m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int) -> Expr:
+    last = logits.type.rank - 1
+    index = m.emit("checked_label", label, classes=logits.shape[-1], ignore=ignore)
+    y = m.emit("softmax", logits, axis=last)
+    if smoothing:
+        y = y - smoothing / number_of(m, logits, (last,))
+    return m.emit("off_label", y, index, label, amount=1.0 - smoothing, ignore=ignore)
+
+
+register(
+    Op(
+        "checked_label",
+        "internal",
+        "Labels of classes, 0 where they are `ignore`. ValueError for one that is out of range.",
+        aligned=True,
+        stacks=True,
+        raises=True,
+        infer=lambda label, classes, ignore: (label,),
+        numpy=lambda c, label, classes, ignore: c.call(
+            "_checked_label", label, *c.sizes((classes,)), str(ignore)
+        ),
+    )
+)
+register(
+    Op(
+        "at_label",
+        "internal",
+        "The entry of the last axis that a label names.",
+        mixes=lambda t, label: (t.rank - 1,),
+        stacks=True,
+        infer=lambda t, label: (t.with_shape(label.shape),),
+        numpy="_at_label",
+        into="_at_label",
+    )
+)
+register(
+    Op(
+        "off_label",
+        "internal",
+        "An amount less where a label points on the last axis; 0 in rows whose label is `ignore`.",
+        mixes=lambda t, index, label, amount, ignore: (t.rank - 1,),
+        stacks=True,
+        infer=lambda t, index, label, amount, ignore: (t,),
+        numpy=lambda c, y, index, label, amount, ignore: c.call(
+            "_off_label", y, index, label, c.number(amount), str(ignore)
+        ),
+        into=lambda c, out, y, index, label, amount, ignore: c.call(
+            "_off_label", y, index, label, c.number(amount), str(ignore), out
+        ),
+    )
+)
+
+
 def _options(c: Any, smoothing: float, ignore: int) -> list[Any]:
     given = [] if ignore == -1 else [c.keyword("ignore", ignore)]
     return [*c.nonzero("smoothing", smoothing), *given]
@@ -246,6 +314,7 @@ register(
         call=_cross_entropy,
         infer=lambda t, label, smoothing, ignore: (Type("real", label.shape),),
         vjp=_cross_entropy_vjp,
+        expand=_losses,
         numpy=lambda c, x, label, smoothing, ignore: c.call(
             "_cross_entropy", x, label, *_options(c, smoothing, ignore)
         ),
@@ -268,6 +337,7 @@ register(
         raises=True,
         infer=lambda t, label, smoothing, ignore: (t,),
         vjp=_slope_vjp,
+        expand=_loss_slopes,
         numpy=lambda c, x, label, smoothing, ignore: c.call(
             "_cross_entropy_slope", x, label, *_options(c, smoothing, ignore)
         ),
@@ -297,6 +367,13 @@ register(
             m.expand(-g, axes=(log_p.type.rank - 1,))
             * m.emit("one_hot", label, classes=log_p.shape[-1]),
             None,
+        ),
+        expand=lambda m, log_p, label: (
+            -m.emit(
+                "at_label",
+                log_p,
+                m.emit("checked_label", label, classes=log_p.shape[-1], ignore=None),
+            )
         ),
         numpy="_nll",
         cases=((((3, 4), ("int<4", 3)), {}), (((2, 3, 4), ("int<4", 2, 3)), {})),

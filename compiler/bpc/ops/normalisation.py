@@ -17,7 +17,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
-from bpc.ops.reductions import nonempty, reduced
+from bpc.ops.reductions import mean_of, nonempty, number_of, reduced, total
 from bpc.ops.roles import Integer, Real, Value
 from bpc.types import Axis, Shape, product, show, size
 
@@ -46,6 +46,16 @@ def _root_vjp(m: Builder, g: Expr, s: Expr, c: Expr, axes: Axes, eps: float) -> 
     return (c * m.select(zero, 0, g / (n * m.select(zero, 1, s))),)
 
 
+def _root(m: Builder, c: Expr, axes: Axes, eps: float) -> Expr:
+    n = number_of(m, c, axes, "mean")
+    return m.sqrt(total(m, c * c, axes, True) / n + eps)
+
+
+def _slope(m: Builder, g: Expr, y: Expr, s: Expr, axes: Axes) -> Expr:
+    both = m.broadcast_to(mean_of(m, g * y, axes, True), g.shape)
+    return (g - y * both) / m.broadcast_to(s, g.shape)
+
+
 internal(
     "normalise",
     "c / s, where s is sqrt(mean(c * c) + eps) over the axes.",
@@ -53,6 +63,7 @@ internal(
     stacks=True,
     infer=lambda c, s, axes: (c,),
     vjp=_normalise_vjp,
+    expand=lambda m, c, s, axes: c / m.broadcast_to(s, c.shape),
     numpy=lambda c, x, s, axes: c.apply("/", (x, s), {}),
 )
 
@@ -64,6 +75,7 @@ internal(
     stacks=True,
     infer=lambda g, y, s, axes: (g,),
     vjp=_slope_vjp,
+    expand=_slope,
     numpy=lambda c, g, y, s, axes: c.call("_normalise_slope", g, y, s, f"axis={_plain(axes)}"),
 )
 internal(
@@ -74,6 +86,7 @@ internal(
     requires=lambda c, axes, eps: nonempty("mean")(c, axes, True),
     infer=lambda c, axes, eps: (reduced(c, axes, True),),
     vjp=_root_vjp,
+    expand=_root,
     numpy=lambda c, x, axes, eps: c.call(
         "_root_mean_square", x, c.number(eps), f"axis={_plain(axes)}"
     ),

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bpc.diagnostics import Problem
-from bpc.ops.base import Op, register
+from bpc.ops.base import Expand, Op, Spelling, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axes, Flag, Value
-from bpc.types import NEW, Size, Type, product, size
+from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
+
+BLOCK = 256  # rows that are added up in the arrays' own precision
 
 
 def reduced(type: Type, axes: tuple[int, ...], keep: bool, kind: str | None = None) -> Type:
@@ -59,6 +61,108 @@ def _call(name: str, kind: str | None = "real") -> Callable[..., Any]:
     return call
 
 
+# How reductions are written out
+
+
+def number_of(m: Builder, x: Expr, axes: tuple[int, ...], what: str = "") -> Expr:
+    """How many entries are reduced: an operator where only the call can tell that there are any."""
+    n = counted(x.type, axes)
+    if n.value is not None and n.value >= 1:
+        return m.real(n)
+    return m.emit("count", sizes=tuple(x.shape[i].size for i in axes), what=what)
+
+
+def total(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
+    """The sum, as it is quickest: products with ones along rows, and of rows."""
+    y = _added(m, x, axes, keep)
+    if y is None:
+        return m.emit("sum", x, axes=axes, keep=keep)
+    return _laid(m, y, reduced(x.type, axes, keep).shape)
+
+
+def _added(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | None:
+    """The sum over the axes in front, behind or both, laid out as it comes; None for others."""
+    rank = x.type.rank
+    front = next(i for i in range(rank + 1) if i not in axes)
+    behind = next(i for i in range(rank + 1) if rank - 1 - i not in axes)
+    if x.type.kind != "real" or front == rank or front + behind != len(axes):
+        return None
+    left = x.shape[: rank - behind]
+    if behind:
+        inner = Axis(product(a.size for a in x.shape[rank - behind :]))
+        rows = Axis(product(a.size for a in left))
+        x = _laid(m, x, (rows, inner))
+        column = (ONE,) if keep and not front else ()
+        x = m.emit("matmul", x, _ones(m, (inner, *column)))
+        if front:
+            x = m.emit("reshape", x, shape=left)
+    if front:
+        lead = Axis(product(a.size for a in x.shape[:front]))
+        columns = Axis(product(a.size for a in x.shape[front:]))
+        ones = _ones(m, (Axis(size(BLOCK)),))
+        x = m.emit("add_rows", _laid(m, x, (lead, columns)), ones)
+    return x
+
+
+def _ones(m: Builder, shape: Shape) -> Expr:
+    return m.called(m.emit("full", 1.0, shape=shape), "ones")
+
+
+def _laid(m: Builder, x: Expr, shape: Shape) -> Expr:
+    return x if x.shape == shape else m.emit("reshape", x, shape=shape)
+
+
+def mean_of(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool, what: str = "mean") -> Expr:
+    """The mean as a sum over a number."""
+    n = number_of(m, x, axes, what)
+    return total(m, x, axes, keep) / n
+
+
+def centre(m: Builder, x: Expr, axes: tuple[int, ...]) -> Expr:
+    """The entries minus the first, then minus the mean: equal ones give 0, and no digits are lost."""
+    shifted = x - m.broadcast_to(m.emit("first", x, axes=axes), x.shape)
+    return shifted - m.broadcast_to(mean_of(m, shifted, axes, True), x.shape)
+
+
+register(
+    Op(
+        "count",
+        "internal",
+        "How many entries there are to reduce; with `what`, a ValueError where there are none.",
+        infer=lambda sizes, what: (Type("real"),),
+        numpy=lambda c, sizes, what: c.size(product(sizes)),
+        requires=lambda sizes, what: (
+            [(n - size(1), f"{what} of no entries") for n in sizes] if what else []
+        ),
+    )
+)
+register(
+    Op(
+        "first",
+        "internal",
+        "The first entry along axes, which stay with size 1.",
+        mixes=lambda t, axes: axes,
+        stacks=True,
+        infer=lambda t, axes: (reduced(t, axes, True),),
+        numpy=lambda c, x, axes: c.text(
+            f"{x.code.text}[{', '.join(':1' if i in axes else ':' for i in range(max(axes) + 1))}]"
+        ),
+        view=True,
+    )
+)
+register(
+    Op(
+        "add_rows",
+        "internal",
+        "The sum of the rows of a matrix, by products of blocks with a vector of ones.",
+        mixes=lambda t, ones: (0,),
+        infer=lambda t, ones: (t.with_shape(t.shape[1:]),),
+        numpy="_add_rows",
+        into="_add_rows",
+    )
+)
+
+
 _CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
     ((3, 4), {}),
     ((3, 4), {"axis": 0}),
@@ -78,6 +182,8 @@ def reduction(
     result: str | None = None,
     call: Callable[..., Any] | None = None,
     requires: Callable[..., list[tuple[Size, str]]] | None = None,
+    expand: Expand | None = None,
+    into: Spelling = "",
 ) -> None:
     """Register a reduction over `axes`."""
     register(
@@ -92,6 +198,8 @@ def reduction(
             vjp=vjp,
             numpy=lambda c, x, axes, keep: c.reduce(numpy, x, axes, keep),
             requires=requires,
+            expand=expand,
+            into=into,
             cases=tuple(
                 ((("bool", *shape) if kind == "bool" else shape,), options)
                 for shape, options in _CASES
@@ -100,12 +208,19 @@ def reduction(
     )
 
 
+def _sum(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | None:
+    y = _added(m, x, axes, keep)
+    return y and _laid(m, y, reduced(x.type, axes, keep).shape)
+
+
 reduction(
     "sum",
     "Sum. float32 is added up so that 10^6 rows keep 6 digits.",
     "_sum",
     lambda m, g, out, x, axes, keep: (kept(m, g, axes, keep, x),),
     kind="number",
+    expand=_sum,
+    into=lambda c, out, x, axes, keep: c.call("_sum", x, _plain(axes), str(keep), out),
 )
 reduction(
     "mean",
@@ -113,12 +228,18 @@ reduction(
     "_mean",
     lambda m, g, out, x, axes, keep: (kept(m, g / m.real(counted(x.type, axes)), axes, keep, x),),
     requires=nonempty("mean"),
+    expand=mean_of,
 )
 
 
 def _extremum(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
     """Equal entries share the gradient equally."""
     return (kept(m, g, axes, keep, x) * m.emit("tie_share", x, out, axes=axes, keep=keep),)
+
+
+def _shares(m: Builder, x: Expr, top: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
+    ties = m.real(x.eq(kept(m, top, axes, keep, x)))
+    return ties / m.broadcast_to(m.maximum(total(m, ties, axes, True), 1.0), x.shape)
 
 
 register(
@@ -129,6 +250,7 @@ register(
         mixes=lambda t, top, axes, keep: axes,
         stacks=True,
         infer=lambda t, top, axes, keep: (t.with_kind("real"),),
+        expand=_shares,
         numpy=lambda c, x, top, axes, keep: c.call("_tie_share", x, top, *c.over(x, axes, keep)),
     )
 )
@@ -154,6 +276,15 @@ def _choice(name: str, binary: str) -> Callable[..., Any]:
     return call
 
 
+def _by_place(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | None:
+    """The largest of each row by its place; None where NumPy's own way is as fast."""
+    known = all(x.shape[i].size.value for i in axes)
+    if axes != (x.type.rank - 1,) or not axes[0] or x.type.kind != "real" or not known:
+        return None
+    y = m.emit("top", x, axes=axes, finite=False)
+    return y if keep else m.squeeze(y, axes=axes)
+
+
 for _name, _binary, _word in (("max", "maximum", "Largest"), ("min", "minimum", "Smallest")):
     reduction(
         _name,
@@ -162,6 +293,10 @@ for _name, _binary, _word in (("max", "maximum", "Largest"), ("min", "minimum", 
         _extremum,
         call=_choice(_name, _binary),
         requires=nonempty(_name),
+        expand=_by_place if _name == "max" else None,
+        into=lambda c, out, x, axes, keep, ufunc=f"np.{_binary}": c.call(
+            f"{ufunc}.reduce", x, _plain(axes), "None", out, str(keep)
+        ),
     )
 
 
@@ -174,6 +309,7 @@ register(
         stacks=True,
         infer=lambda t, axes: (t,),
         vjp=lambda m, g, out, x, axes: (m.emit("centred", g, axes=axes),),
+        expand=centre,
         numpy=lambda c, x, axes: c.reduce("_centred", x, axes, False),
     )
 )
@@ -192,8 +328,19 @@ def _deviation(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -
     return (kept(m, slope, axes, keep, x) * m.emit("centred", x, axes=axes),)
 
 
+def _var(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool, what: str = "var") -> Expr:
+    n = number_of(m, x, axes, what)
+    c = m.emit("centred", x, axes=axes)
+    return total(m, c * c, axes, keep) / n
+
+
 reduction(
-    "var", "Variance, divided by n, in two passes.", "_var", _variance, requires=nonempty("var")
+    "var",
+    "Variance, divided by n, in two passes.",
+    "_var",
+    _variance,
+    requires=nonempty("var"),
+    expand=_var,
 )
 reduction(
     "std",
@@ -201,6 +348,7 @@ reduction(
     "_std",
     _deviation,
     requires=nonempty("std"),
+    expand=lambda m, x, axes, keep: m.sqrt(_var(m, x, axes, keep, "std")),
 )
 
 
@@ -211,7 +359,13 @@ def _norm(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Seq
     return (kept(m, slope, axes, keep, x) * x,)
 
 
-reduction("norm", "Square root of the sum of squares; derivative 0 at 0.", "_norm", _norm)
+reduction(
+    "norm",
+    "Square root of the sum of squares; derivative 0 at 0.",
+    "_norm",
+    _norm,
+    expand=lambda m, x, axes, keep: m.sqrt(total(m, x * x, axes, keep)),
+)
 
 
 def _logsumexp(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
@@ -220,11 +374,49 @@ def _logsumexp(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -
     return (kept(m, g, axes, keep, x) * m.exp(x - kept(m, shift, axes, keep, x)),)
 
 
+def _plain(axes: tuple[int, ...]) -> str:
+    return str(axes[0] if len(axes) == 1 else axes)
+
+
+def _finite(finite: bool) -> list[str]:
+    return ["finite=True"] if finite else []
+
+
+def top_of(m: Builder, x: Expr, axes: tuple[int, ...], finite: bool = False) -> Expr:
+    """The largest entry along axes that stay, -inf of none; with `finite`, 0 where it is not."""
+    return m.emit("top", x, axes=axes, finite=finite)
+
+
+def _logsumexp_parts(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
+    top = top_of(m, x, axes, True)
+    added = total(m, m.exp(x - m.broadcast_to(top, x.shape)), axes, True)
+    empty = added.eq(0)
+    result = m.select(empty, float("-inf"), m.log(m.select(empty, 1.0, added)) + top)
+    return result if keep else m.squeeze(result, axes=axes)
+
+
+register(
+    Op(
+        "top",
+        "internal",
+        "The largest entry along axes, which stay with size 1; -inf of none.",
+        mixes=lambda t, axes, finite: axes,
+        stacks=True,
+        infer=lambda t, axes, finite: (reduced(t, axes, True),),
+        numpy=lambda c, x, axes, finite: c.call("_top", x, _plain(axes), *_finite(finite)),
+        into=lambda c, out, x, axes, finite: c.call(
+            "_top", x, _plain(axes), *_finite(finite), f"out={out.code.text}"
+        ),
+    )
+)
+
+
 reduction(
     "logsumexp",
     "log(sum(exp(x))), shifted by the maximum; -inf with gradient 0 where all entries are.",
     "_logsumexp",
     _logsumexp,
+    expand=_logsumexp_parts,
 )
 reduction("any", "Whether some entry is true.", ".any", None, kind="bool")
 reduction("all", "Whether every entry is true.", ".all", None, kind="bool")

@@ -1,6 +1,8 @@
 """The windows of images as an array, and their adjoint, which adds windows up to images.
 
-    windows(x)[k, n, i, j, c]      place k of the window at (i, j)
+    windows(x)[k, n, i, j, c]            place k of the window at (i, j)
+    window(x, place=(a, b))[n, i, j, c]  the same for one place alone, as a view
+    window_rows(x)[(n, i, j), (k, c)]    each window as a row
 
 Place by place, so that NumPy reduces along the first axis at full speed. Pools and convolutions of
 each channel by itself are written with them; both are linear, and each the VJP of the other.
@@ -12,7 +14,7 @@ from typing import Any
 
 from bpc.ops.arrays import internal
 from bpc.ops.images import Needs, Pair, fit, places
-from bpc.types import Axis, Shape, Type, size
+from bpc.types import Axis, Shape, Type, product, size
 
 
 def _window(sides: Pair) -> Shape:
@@ -55,4 +57,109 @@ internal(
     numpy=lambda c, x, shape, **options: c.call(
         "_unwindows", x, c.shape(shape), *_options(c, **options)
     ),
+)
+internal(
+    "window",
+    "One place of each window of images.",
+    linear=True,
+    mixes=lambda x, **_: (1, 2),
+    infer=lambda x, place, sides, stride, dilation: (
+        Type("real", _windows_type(x, sides, stride, dilation)[0].shape[1:]),
+    ),
+    numpy=lambda c, x, place, **options: c.slice(x, _place(x.type, place, **options)),
+    view=True,
+    requires=lambda x, place, sides, dilation, **_: windows_needs(x, sides, dilation),
+)
+internal(
+    "lay_windows",
+    "Images to which arrays are added, one for each place of a window.",
+    linear=True,
+    infer=lambda *parts, shape, **options: (parts[0].with_shape(shape),),
+    numpy=lambda c, *parts, shape, **options: c.call(
+        "_lay_windows", c.display(parts), c.shape(shape), *_options(c, **options)
+    ),
+    into=lambda c, out, *parts, shape, **options: c.call(
+        "_lay_windows",
+        c.display(parts),
+        c.shape(shape),
+        *_options(c, **options),
+        f"out={out.code.text}",
+    ),
+)
+
+
+def _place(x: Type, place: Pair, sides: Pair, stride: Pair, dilation: Pair) -> Any:
+    """The slice that one place of all windows is."""
+    found = [(size(0), a.size, 1) for a in x.shape]
+    counts = _windows_type(x, sides, stride, dilation)[0].shape[2:4]
+    for i, (at, count, step, apart) in enumerate(zip(place, counts, stride, dilation)):
+        found[i + 1] = (size(at * apart), count.size, step)
+    return tuple(found)
+
+
+# Windows as the rows of a matrix: what convolutions multiply. Sides are those of a kernel.
+
+
+def _rows_type(x: Type, sides: Shape, stride: Pair, pad: Pair, dilation: Pair) -> tuple[Type]:
+    down, across = map(places, x.shape[1:3], sides, stride, (0, 0), dilation)
+    rows = product(a.size for a in (x.shape[0], down, across))
+    return (Type("real", (Axis(rows), Axis(product(a.size for a in (*sides, x.shape[3]))))),)
+
+
+def _unpadded(shape: Shape, pad: Pair) -> Shape:
+    return tuple(Axis(a.size - size(2 * p)) if p else a for a, p in zip(shape, pad))
+
+
+def _row_options(c: Any, stride: Pair, dilation: Pair) -> list[str]:
+    return [
+        c.keyword(name, pair)
+        for name, pair in (("stride", stride), ("dilation", dilation))
+        if pair != (1, 1)
+    ]
+
+
+internal(
+    "window_rows",
+    "Each window of padded images as a row of a matrix.",
+    linear=True,
+    mixes=lambda x, **_: (1, 2, 3),
+    infer=_rows_type,
+    numpy=lambda c, x, sides, stride, pad, dilation: c.call(
+        "_rows_of_windows", x, c.shape(sides), *_row_options(c, stride, dilation)
+    ),
+    into=lambda c, out, x, sides, stride, pad, dilation: c.call(
+        "_rows_of_windows",
+        x,
+        c.shape(sides),
+        *_row_options(c, stride, dilation),
+        f"out={out.code.text}",
+    ),
+    requires=lambda x, sides, stride, pad, dilation: fit(
+        _unpadded(x.shape[1:3], pad), sides, pad, dilation
+    ),
+)
+internal(
+    "add_window_rows",
+    "Padded images of a shape to which each row is added as a window: from window_rows back.",
+    linear=True,
+    infer=lambda rows, shape, **_: (rows.with_shape(shape),),
+    numpy=lambda c, rows, shape, sides, stride, pad, dilation: c.call(
+        "_add_window_rows",
+        rows,
+        c.shape(shape),
+        c.shape(sides),
+        *_row_options(c, stride, dilation),
+    ),
+    into=lambda c, out, rows, shape, sides, stride, pad, dilation: c.call(
+        "_add_window_rows",
+        rows,
+        c.shape(shape),
+        c.shape(sides),
+        *_row_options(c, stride, dilation),
+        f"out={out.code.text}",
+    ),
+    requires=lambda rows, shape, sides, stride, pad, dilation: [
+        *((a.size, "a pad that leaves nothing of the result") for a in _unpadded(shape[1:3], pad)),
+        *fit(_unpadded(shape[1:3], pad), sides, pad, dilation),
+    ],
 )

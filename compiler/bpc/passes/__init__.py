@@ -10,6 +10,8 @@ from collections.abc import Callable
 from bpc.ir import Function
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
+from bpc.passes.expand import expand
+from bpc.passes.gates import gates
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
 from bpc.passes.join import join
@@ -18,6 +20,7 @@ from bpc.passes.propagate import propagate
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
 from bpc.passes.stabilise import stabilise, stabilise_all
+from bpc.passes.unstack import unstack
 
 Pass = Callable[[Function], Function]
 
@@ -25,7 +28,7 @@ _TIDY: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simpli
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
     1: (cse, stabilise, guard, dce, hoist, sink, dce),
-    2: (cse, stabilise_all, guard, dce, hoist, sink, dce),
+    2: (cse, stabilise_all, guard, dce, gates, hoist, sink, dce),
 }
 #: for what `grad` differentiates: the same, but that names and loops stay as they are
 INNER: dict[int, tuple[Pass, ...]] = {
@@ -36,3 +39,9 @@ INNER: dict[int, tuple[Pass, ...]] = {
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}
 #: after them, where a function has loops
 LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist, sink, *_TIDY)}
+#: last: composite operators in simpler ones, and what these have in common
+WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
+    0: (),
+    1: (),
+    2: (unstack, expand, propagate, simplify, cse, hoist, cse, dce),
+}

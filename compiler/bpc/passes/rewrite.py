@@ -19,6 +19,8 @@ class View:
         self.defined: dict[Var, Equation] = {}
         #: for variables that are exponentials: of what (see stabilise)
         self.logs: dict[Var, Expr | None] = {}
+        #: by operator, argument and number: max(x, 0) and such (see simplify)
+        self.extrema: dict[tuple[str, Atom, float], Var] = {}
 
     def definition(self, atom: Atom, op: str) -> Equation | None:
         """The equation behind an atom, if it is of this operator and has no name of the source."""

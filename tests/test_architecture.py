@@ -15,7 +15,7 @@ LAYERS = {
     "ops": 3,
     "printer": 4, "verify": 5,
     "fragments": 4, "syntaxerrors": 5, "treebuilder": 5,
-    "parser": 6, "lower": 6, "calculus": 6, "passes": 6, "codegen": 6,
+    "parser": 6, "lower": 6, "calculus": 6, "passes": 6, "schedule": 6, "codegen": 6,
     "compiler": 7,
     "output": 8, "derivation": 8,
     "training": 9,

@@ -9,6 +9,7 @@ from bpc.diagnostics import Problem
 from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axes, Flag, Value
+from bpc.ops.rows import MEAN, SUM, Rule, reduces
 from bpc.types import NEW, Size, Type, product, size
 
 
@@ -78,6 +79,7 @@ def reduction(
     result: str | None = None,
     call: Callable[..., Any] | None = None,
     requires: Callable[..., list[tuple[Size, str]]] | None = None,
+    rows: Rule | None = None,
 ) -> None:
     """Register a reduction over `axes`."""
     register(
@@ -92,6 +94,7 @@ def reduction(
             vjp=vjp,
             numpy=lambda c, x, axes, keep: c.reduce(numpy, x, axes, keep),
             requires=requires,
+            rows=rows,
             cases=tuple(
                 ((("bool", *shape) if kind == "bool" else shape,), options)
                 for shape, options in _CASES
@@ -106,6 +109,7 @@ reduction(
     "_sum",
     lambda m, g, out, x, axes, keep: (kept(m, g, axes, keep, x),),
     kind="number",
+    rows=reduces(SUM),
 )
 reduction(
     "mean",
@@ -113,6 +117,7 @@ reduction(
     "_mean",
     lambda m, g, out, x, axes, keep: (kept(m, g / m.real(counted(x.type, axes)), axes, keep, x),),
     requires=nonempty("mean"),
+    rows=reduces(MEAN),
 )
 
 

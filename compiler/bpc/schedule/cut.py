@@ -77,7 +77,7 @@ class Cut:
         if isinstance(value, tuple) and value and all(isinstance(v, Axis) for v in value):
             return tuple(map(rows.cut, value))
         if isinstance(value, tuple) and value and all(isinstance(v, tuple) for v in value):
-            return tuple((i[0], rows.size(i[1]), i[2]) if len(i) == 3 else i for i in value)
+            return tuple((i[0], rows.count(i[1]), i[2]) if len(i) == 3 else i for i in value)
         return value
 
     def loop(self, e: Equation) -> Equation:

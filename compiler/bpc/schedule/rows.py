@@ -20,11 +20,12 @@ from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.ops.rows import BOTH, MEAN, SUM, Meets, Place, rows_of
 from bpc.source import Span
-from bpc.types import Axis, Shape, Size, dim
+from bpc.types import Axis, Shape, Size, dim, product, size
 
 #: a state: None (depends on no rows), the axis of the rows, a total, or after one
 State = int | None
 TOTAL, AFTER = SUM, -2
+JOINS = "`reshape` joins {dim} with another axis"
 #: operators that fill an axis with what depends on no rows
 FILLING = ("broadcast", "full")
 #: linear in one argument as long as the others are no totals (besides those whose entry says so)
@@ -69,7 +70,7 @@ class Rows:
         alone = len(found) == 1 and shape[found[0]].size == dim(self.dim)
         return found[0] if alone else None
 
-    def size(self, length: Size) -> Size:
+    def count(self, length: Size) -> Size:
         """The size where there are only the rows at hand."""
         return length.substitute({self.dim: dim(self.tile)})
 
@@ -78,7 +79,7 @@ class Rows:
         if self.dim not in axis.size.dims():
             return axis
         label = self.tile if axis.label == self.dim else axis.label
-        return Axis(self.size(axis.size), label, axis.stretch)
+        return Axis(self.count(axis.size), label, axis.stretch)
 
 
 @dataclass(slots=True)
@@ -91,6 +92,10 @@ class Found:
     inner: bool = False
     #: depend on no rows and are the same for each: a tile computes them as far as it needs them
     filled: set[Var] = field(default_factory=set)
+    #: how many entries of an axis come before all rows, where it was joined: T in [T*N, 3]
+    before: dict[Var, Size] = field(default_factory=dict)
+    #: filled with one value along the axis of the rows
+    even: set[Var] = field(default_factory=set)
     #: where a value is made
     places: dict[Var, Span] = field(default_factory=dict)
 
@@ -135,6 +140,9 @@ class Found:
     def placed(self, e: Equation) -> State:
         """Where the operator's entry leaves the rows. Raises Meets."""
         places = [self.rows.axis(a.type.shape) for a in e.args]
+        ahead = self.ahead(e, places)
+        if e.op == "reshape":
+            return self.joined(e, places[0], ahead)
         place = rows_of(e.op, [a.type for a in e.args], places, e.attrs)
         axis = self.rows.axis(e.out.type.shape)
         if place in (SUM, MEAN):
@@ -144,9 +152,40 @@ class Found:
                 raise Meets(BOTH)
             return TOTAL
         if axis != place:
-            joins = e.op == "reshape"
-            raise Meets("`reshape` joins {dim} with another axis" if joins else Meets().why)
+            raise Meets
+        if ahead != size(1):
+            self.before[e.out] = ahead
         return place
+
+    def ahead(self, e: Equation, places: Sequence[Place]) -> Size:
+        """How many entries come before the rows, in all arguments. Raises Meets."""
+        found = {
+            self.before.get(a, size(1))
+            for a, place in zip(e.args, places)
+            if place is not None and isinstance(a, Var) and a not in self.even
+        }
+        if len(found) > 1:
+            raise Meets(JOINS)
+        return found.pop() if found else size(1)
+
+    def joined(self, e: Equation, place: Place, ahead: Size) -> int:
+        """A reshape: the rows may be joined with axes before and behind them, and parted again."""
+        old, new, axis = e.args[0].type.shape, e.out.type.shape, self.rows.axis(e.out.type.shape)
+        if place is None or axis is None:
+            raise Meets(JOINS)
+        ahead = product((ahead, *(a.size for a in old[:place])))
+        ahead = ahead / product(a.size for a in new[:axis])
+        each = new[axis].size / ahead / dim(self.rows.dim)
+        if not ahead.whole or not each.whole or self.rows.dim in each.dims():
+            raise Meets(JOINS)
+        if ahead != size(1):
+            self.before[e.out] = ahead
+        return axis
+
+    def apart(self, atoms: Iterable[Atom]) -> None:
+        """Raise Meets where rows are joined with an axis before them: loops do not know of that."""
+        if any(a in self.before for a in atoms):
+            raise Meets(JOINS)
 
     def fills(self, e: Equation) -> bool:
         """Whether a result that depends on no rows can be computed for any of them."""
@@ -157,6 +196,7 @@ class Found:
             return False
         try:
             if e.op in FILLING and not any(self.rows.within(a.type.shape) for a in e.args):
+                self.even.add(e.out)
                 return self.rows.axis(e.out.type.shape) is not None
             return bool(e.args) and self.placed(e) != TOTAL
         except Meets:
@@ -179,6 +219,8 @@ class Found:
         if over:
             raise Meets("`scan` runs over {dim}")
         inside = inner(loop, self.rows, totals if self.inner else set())
+        self.apart(loop.args)
+        inside.apart(loop.body.results)
         for i, (param, arg) in enumerate(zip(loop.body.params[1:], loop.args)):
             total = i < loop.carries and inside.states[param] == TOTAL
             if param in totals and not total and not self.inner:

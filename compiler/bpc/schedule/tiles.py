@@ -211,5 +211,5 @@ def _axis(var: Var, found: Found, cut: set[Var]) -> int | None:
         return None
     axis = found.rows.plain(var.type.shape)
     if axis is None:
-        raise Mixed(f"`{var.name}` is a value of {var.type}", found.places.get(var))
+        raise Mixed(f"a value of {var.type} would have to be cut", found.places.get(var))
     return axis

@@ -465,6 +465,23 @@ scan t in 0..T-1 carry (h = zeros(N, 3)) {
     h = h + g
 }
 cost J = mean(h^2)""",
+    "a sum of what is the same for all rows": """dim N, T
+input x: [T, N]
+param b
+scan t in 0..T-1 carry (k = 1.0, h = zeros(N)) {
+    k = tanh(k * b)
+    c = broadcast(k, [N])
+    h = tanh(h + x[t] * c)
+    emit e = sum(exp(c))
+}
+cost J = mean(h) + sum(e)
+output e, h""",
+    "rows joined the other way": """dim N
+input x: [N, 3]
+param w: [3]
+r = reshape((x * w).T, [3*N])
+cost J = mean(tanh(r)^2) + sum(reshape(exp(r), [3, N])[1]) / N
+output q = reshape(r, [3, N])""",
     "a mixture": """dim N, D = 2, K = 3
 input x: [N, D]
 param mu: [K, D], lp: [K]
@@ -558,6 +575,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         ("`broadcast` of a sum over N is no sum over N", "y * b * s"),
     "scan t in 0..2 carry (h = zeros(N)) { h = tanh(h + softmax(y * b)) }\ncost J = mean(h)":
         (OWN.format("softmax"), "softmax(y * b)"),
+    "scan t in 0..2 carry (p = 1.0, h = zeros(N)) {\n    p = tanh(p * b)\n    c = exp(broadcast(p, [N]))\n"
+    "    h = tanh(h + y * c / sum(c))\n}\ncost J = mean(h)": ("`broadcast` of a sum over N is no sum over N", "sum"),
+    "cost J = mean(reshape(tanh(x * w), [3*N]) * reshape(x.T, [3*N]))":
+        ("`reshape` joins N with another axis", "mean(reshape"),
     "cost J = mean(tanh(z * b) * reshape(stack(y, y, axis=1), [2*N]))":
         ("a value of [2*N] would have to be cut", "tanh(z * b)"),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops.build import literal
 from bpc.ops.loops import Loop
 from bpc.schedule.rows import TOTAL, Found, inner
-from bpc.types import Axis, Type, product
+from bpc.types import Axis, Size, Type, product
 
 
 @dataclass(slots=True)
@@ -76,9 +76,15 @@ class Cut:
             return rows.cut(value)
         if isinstance(value, tuple) and value and all(isinstance(v, Axis) for v in value):
             return tuple(map(rows.cut, value))
-        if isinstance(value, tuple) and value and all(isinstance(v, tuple) for v in value):
-            return tuple((i[0], rows.count(i[1]), i[2]) if len(i) == 3 else i for i in value)
+        if isinstance(value, tuple):
+            return tuple(self.item(v) if isinstance(v, tuple) else v for v in value)
         return value
+
+    def item(self, item: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A slice of one axis, (start, count, step): of a shape, too, the count is one of entries."""
+        if len(item) == 3 and isinstance(item[1], Size):
+            return item[0], self.found.rows.count(item[1]), item[2]
+        return item
 
     def loop(self, e: Equation) -> Equation:
         """A loop over something else than the rows; its totals start from 0."""

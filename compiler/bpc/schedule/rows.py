@@ -132,10 +132,16 @@ class Found:
         if not has_rows:
             if within and self.fills(e):
                 self.filled.add(e.out)
-            elif within and self.inner:
+            elif self.inner and self.cut(e.args):
+                return self.placed(e)
+            elif self.inner and within:
                 raise Meets("`{op}` numbers the entries of {dim}")
             return None
         return self.placed(e)
+
+    def cut(self, args: Iterable[Atom]) -> bool:
+        """Whether a tile has a part of some of these values."""
+        return any(self.rows.within(a.type.shape) for a in args)
 
     def placed(self, e: Equation) -> State:
         """Where the operator's entry leaves the rows. Raises Meets."""
@@ -195,7 +201,7 @@ class Found:
         ):
             return False
         try:
-            if e.op in FILLING and not any(self.rows.within(a.type.shape) for a in e.args):
+            if e.op in FILLING and not self.cut(e.args):
                 self.even.add(e.out)
                 return self.rows.axis(e.out.type.shape) is not None
             return bool(e.args) and self.placed(e) != TOTAL
@@ -210,6 +216,7 @@ class Found:
         given = [self.of(a) for a in loop.args]
         totals = {p for p, s in zip(loop.body.params[1:], given) if s is not None and s < 0}
         has_rows = any(s is not None and s >= 0 for s in given)
+        has_rows = has_rows or (self.inner and self.cut(loop.args))
         over = self.rows.dim in loop.length.dims()
         if not has_rows and not (totals and self.inner):
             if self.inner and (over or any(self.rows.within(o.type.shape) for o in e.outs)):

@@ -25,6 +25,7 @@ from bpc.ops.loops import map_bodies
 from bpc.parser import parse
 from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, WRITTEN_OUT, Pass
 from bpc.schedule import arrange
+from bpc.schedule.tiles import Tiles, Whole, choose
 from bpc.source import Source, Span
 from bpc.syntax import Model
 from bpc.verify import verify
@@ -63,16 +64,58 @@ def compile_source(
     if level not in ADJOINT:
         raise UsageError(f"level {level}: there are {', '.join(map(str, ADJOINT))}")
     source = Source(name, text.removeprefix("\ufeff"))
-    wrt, emit = ([x] if isinstance(x, str) else x for x in (wrt, emit))
-    targets, extras = tuple(dict.fromkeys(wrt)), _emitted(emit)
+    targets, extras = _names(wrt, emit)
     with _no_collection():
-        program = front(source, settings or {}, limit)
-        examples = batch_dim(program) if "per_example" in extras else ""
-        program = differentiate(program, source, targets, level, verify_ir, limit)
-        program = replace(extend(program, targets, extras, verify_ir), batch=examples)
-        program = optimise(program, level, verify_ir)
+        program = _program(source, settings or {}, targets, extras, level, limit, verify_ir)
         plans = arrange(program, level, Span(source, 0, 0))
         return write_module(program, plans, source, VERSION, level, targets, extras)
+
+
+def tilings(
+    source: Source,
+    *,
+    settings: Mapping[str, int | float] | None = None,
+    wrt: Iterable[str] = (),
+    emit: Iterable[str] = (),
+    limit: int = LIMIT,
+) -> dict[str, Tiles | tuple[Whole, ...]]:
+    """How each function of a module runs at level 2: tiles of its rows, or why it has none.
+
+    Options are those of `compile_source`; it is a reason for each free dim. Raises what that raises.
+    """
+    targets, extras = _names(wrt, emit)
+    with _no_collection():
+        program = _program(source, settings or {}, targets, extras, 2, limit, False)
+        return tile(program)
+
+
+def tile(program: Program) -> dict[str, Tiles | tuple[Whole, ...]]:
+    """The functions of an optimised program in tiles of their rows, where they have any."""
+    inputs = {a.var for a in program.inputs}
+    return {k: choose(f, program.dims, inputs) for k, f in program.functions.items()}
+
+
+def _names(wrt: Iterable[str], emit: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of `wrt`, and those of `emit`, each once; either may be given as one text."""
+    wrt, emit = ([x] if isinstance(x, str) else x for x in (wrt, emit))
+    return tuple(dict.fromkeys(wrt)), _emitted(emit)
+
+
+def _program(
+    source: Source,
+    settings: Mapping[str, int | float],
+    wrt: tuple[str, ...],
+    emit: tuple[str, ...],
+    level: int,
+    limit: int,
+    check: bool,
+) -> Program:
+    """The optimised program with all functions of the module."""
+    program = front(source, settings, limit)
+    examples = batch_dim(program) if "per_example" in emit else ""
+    program = differentiate(program, source, wrt, level, check, limit)
+    program = replace(extend(program, wrt, emit, check), batch=examples)
+    return optimise(program, level, check)
 
 
 def _emitted(names: Iterable[str]) -> tuple[str, ...]:

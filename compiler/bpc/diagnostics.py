@@ -146,17 +146,8 @@ class Diagnostic:
               ^^
         help: ...
         """
-        source = self.span.source
-        line, column = source.position(self.span.start)
-        text = source.line(line)
-        width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
-        text, offset, width = _window(text, column - 1, width)
-        indent = "".join(c if c == "\t" else " " for c in text[:offset])
-        rows = [
-            f"{source.name}:{line}:{column}: error[{self.code}]: {self.message}",
-            "  " + "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text),
-            "  " + indent + "^" * width,
-        ]
+        place, *shown = excerpt(self.span)
+        rows = [f"{place}: error[{self.code}]: {self.message}", *shown]
         calls = list(dict.fromkeys(reversed(self.calls)))
         for call in calls[:CALLS_SHOWN]:
             rows.append(f"in the call at {call}:{call.column}: {clip(call.text.splitlines()[0])}")
@@ -181,6 +172,21 @@ class Diagnostic:
             "end_column": end_column,
             "help": self.help,
         }
+
+
+def excerpt(span: Span) -> list[str]:
+    """`file:line:column`, the source line, and carets under the span."""
+    source = span.source
+    line, column = source.position(span.start)
+    text = source.line(line)
+    width = max(1, min(span.end - span.start, len(text) - column + 1))
+    text, offset, width = _window(text, column - 1, width)
+    indent = "".join(c if c == "\t" else " " for c in text[:offset])
+    return [
+        f"{source.name}:{line}:{column}",
+        "  " + "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text),
+        "  " + indent + "^" * width,
+    ]
 
 
 def _window(text: str, offset: int, width: int) -> tuple[str, int, int]:

@@ -10,7 +10,7 @@ example is the cost itself where that example is all the data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -18,14 +18,15 @@ from bpc.diagnostics import BpcError, Diagnostic, Problem
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+from bpc.ops.rows import MEAN, SUM, Meets, rows_of
 from bpc.sizes import dim_of
 from bpc.source import Span
-from bpc.types import Shape, Size, dim, product
+from bpc.types import Shape, Size, dim
 
 #: a state: None, an axis, a SUM or MEAN over the examples; their number (COUNT) or its inverse, each
 #: times something else, or what else is computed of it (ODD)
 State = int | None
-SUM, MEAN, COUNT, INVERSE, ODD = -1, -2, -3, -4, -5
+COUNT, INVERSE, ODD = -3, -4, -5
 TOTALS = (SUM, MEAN)
 COUNTS = (COUNT, INVERSE, ODD)
 
@@ -123,11 +124,8 @@ def _state(e: Equation, given: list[State], axes: _Axes) -> State:
     if not rows:
         place = axes.place(e.out.type.shape)
         return _count(e, given, axes) if counted else _single(e, place, axes)
-    if not OPS[e.op].elementwise:
-        return _single(e, RULES.get(e.op, _along)(e, given, axes), axes)
-    if len(rows) > 1:
-        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
-    return rows.pop()
+    state = _placed(e, given, axes)
+    return state if OPS[e.op].elementwise else _single(e, state, axes)
 
 
 def _is_axis(state: State) -> TypeGuard[int]:
@@ -193,106 +191,15 @@ def _count(e: Equation, given: list[State], axes: _Axes) -> State:
     return {COUNT: INVERSE, INVERSE: COUNT, ODD: ODD}[first] if turned else first
 
 
-def _along(e: Equation, given: list[State], axes: _Axes) -> State:
-    """Operators whose entries say which axes they mix: the examples are on another one."""
-    op, state = OPS[e.op], given[0]
-    others = {s for s in given[1:] if s is not None}
-    if op.mixes is None or not _is_axis(state) or others - ({state} if not op.linear else set()):
-        raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
-    if state in op.mixes(*(a.type for a in e.args), **dict(e.attrs)):
-        if e.op in ("sum", "mean"):
-            return SUM if e.op == "sum" else MEAN
-        raise Mixed(f"`{e.op}` mixes the entries of {axes.name}", e.span)
-    return axes.place(e.out.type.shape)
-
-
-def _reshaped(e: Equation, given: list[State], axes: _Axes) -> State:
-    """The examples keep an axis with as many entries before it as it had."""
-    state, old, new = given[0], e.args[0].type.shape, e.out.type.shape
-    assert state is not None
-    before = product(a.size for a in old[:state])
-    for i, axis in enumerate(new):
-        if axis.size == dim(axes.name) and product(a.size for a in new[:i]) == before:
-            return i
-    raise Mixed(f"`reshape` joins {axes.name} with another axis", e.span)
-
-
-def _transposed(e: Equation, given: list[State], axes: _Axes) -> State:
-    order: tuple[int, ...] = dict(e.attrs)["order"]
-    return order.index(given[0]) if given[0] is not None else None
-
-
-def _expanded(e: Equation, given: list[State], axes: _Axes) -> State:
-    new = dict(e.attrs)["axes"]
-    old = [i for i in range(e.out.type.rank) if i not in new]
-    return old[given[0]] if given[0] is not None else None
-
-
-def _broadcast(e: Equation, given: list[State], axes: _Axes) -> State:
-    assert given[0] is not None
-    return given[0] + e.out.type.rank - e.args[0].type.rank
-
-
-def _sliced(e: Equation, given: list[State], axes: _Axes) -> State:
-    attrs = dict(e.attrs)
-    whole = e.args[0].type.shape[given[0] or 0].size
-    _, count, step = attrs["items"][given[0] or 0]
-    if e.op == "slice" and (count != whole or step != 1):
-        raise Mixed(f"a part of the axis {axes.name} is taken", e.span)
-    return given[0]
-
-
-def _joined(e: Equation, given: list[State], axes: _Axes) -> State:
-    axis = dict(e.attrs)["axis"]
-    found = {s for s in given if s is not None}
-    state = found.pop()
-    if found or (e.op == "concat" and axis == state):
-        raise Mixed(f"`{e.op}` along {axes.name} mixes its entries", e.span)
-    return state + 1 if e.op == "stack" and axis <= state else state
-
-
-def _matmul(e: Equation, given: list[State], axes: _Axes) -> State:
-    (a, b), (left, right) = e.args, given
-    contracted = a.type.rank - 1, max(b.type.rank - 2, 0)
-    inner = [s == c for s, c in zip(given, contracted)]
-    if any(inner):
-        if all(inner):
-            return SUM
-        raise Mixed(f"a matrix product mixes the entries of {axes.name}", e.span)
-    rank = e.out.type.rank
-    places = set()
-    if left is not None:
-        places.add(left + rank - a.type.rank + (b.type.rank == 1))
-    if right is not None:
-        last = right == b.type.rank - 1
-        places.add(rank - 1 if last else right + rank - b.type.rank + (a.type.rank == 1))
-    if len(places) > 1:
-        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
-    return places.pop()
-
-
-def _einsum(e: Equation, given: list[State], axes: _Axes) -> State:
-    attrs = dict(e.attrs)
-    result: str = attrs["result"]
-    letters = {o[s] for o, s in zip(attrs["operands"], given) if s is not None}
-    if len(letters) > 1:
-        raise Mixed(f"every example meets every other, along two axes {axes.name}", e.span)
-    (letter,) = letters
-    if all(letter not in o for o, s in zip(attrs["operands"], given) if s is None):
-        return result.index(letter) if letter in result else SUM
-    raise Mixed(f"einsum pairs the examples with what has an axis {axes.name} besides", e.span)
-
-
-def _gathered(e: Equation, given: list[State], axes: _Axes) -> State:
-    axis: int = dict(e.attrs)["axis"]
-    found = {s for s in given[1:] if s is not None}
-    ids = len(e.args) - 1
-    if given[0] is None and len(found) == 1:
-        return axis + found.pop()
-    if given[0] is not None and not found and not axis <= given[0] < axis + ids:
-        shift = e.args[1].type.rank - ids if given[0] >= axis + ids else 0
-        return given[0] + shift
-    raise Mixed(f"an index picks among the entries of {axes.name}", e.span)
+def _placed(e: Equation, given: list[State], axes: _Axes) -> State:
+    """Where the examples are in the result, as the operator's entry says."""
+    try:
+        state = rows_of(e.op, [a.type for a in e.args], given, e.attrs)
+    except Meets as error:
+        raise Mixed(error.why.format(op=e.op, dim=axes.name), e.span) from None
+    if e.op == "reshape" and e.out.type.shape[state].size != dim(axes.name):
+        raise Mixed(f"`reshape` joins {axes.name} with another axis", e.span)
+    return state
 
 
 def _loop(loop: Loop, given: list[State], axes: _Axes) -> list[State]:
@@ -323,19 +230,6 @@ def _of(atom: Atom, states: dict[Var, State]) -> State:
     return states.get(atom) if isinstance(atom, Var) else None
 
 
-Rule = Callable[[Equation, list[State], _Axes], State]
-RULES: dict[str, Rule] = {
-    **dict.fromkeys(("identity", "stop", "cast"), lambda e, given, axes: given[0]),
-    "reshape": _reshaped,
-    "transpose": _transposed,
-    "expand_dims": _expanded,
-    "broadcast": _broadcast,
-    **dict.fromkeys(("slice", "unslice"), _sliced),
-    **dict.fromkeys(("concat", "stack"), _joined),
-    "matmul": _matmul,
-    "einsum": _einsum,
-    "gather": _gathered,
-}
 #: linear operators, by which a total stays one
 LINEAR = frozenset(
     ("add", "sub", "neg", "mul", "div", "sum", "mean", "matmul", "identity", "reshape", "cast")

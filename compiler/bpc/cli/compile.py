@@ -11,9 +11,9 @@ import click
 from bpc.cli import options
 from bpc.cli.app import FileError
 from bpc.cli.files import read, reason, shown
-from bpc.cli.show import renamed
+from bpc.cli.show import renamed, tiles
 from bpc.codegen.check import OutputError, check_output
-from bpc.compiler import compile_source
+from bpc.compiler import compile_source, tilings
 from bpc.diagnostics import BpcError
 from bpc.output import Refused, write
 
@@ -39,6 +39,7 @@ Examples:
 @options.limit
 @click.option("--force", is_flag=True, help="Overwrite a file that bpc did not write.")
 @click.option("--verify-ir", is_flag=True, help="Check the program after each pass.")
+@click.option("--report", is_flag=True, help="Say on stderr what runs in tiles at -O2, or why not.")
 @click.option("--check-format", is_flag=True, help="Check that Black would change nothing.")
 def command(
     model: str,
@@ -50,6 +51,7 @@ def command(
     limit: int,
     force: bool,
     verify_ir: bool,
+    report: bool,
     check_format: bool,
 ) -> None:
     """Compile MODEL (a .bp file, or - for stdin) to a Python module."""
@@ -62,6 +64,8 @@ def command(
             source.text, source.name, level=int(level), settings=dict(settings), wrt=wrt,
             emit=emit, limit=limit, verify_ir=verify_ir,
         )  # fmt: skip
+        if report:
+            tiles(tilings(source, settings=dict(settings), wrt=wrt, emit=emit, limit=limit))
     except BpcError as error:
         raise BpcError(renamed(error.diagnostics, shown(model))) from None
     check_output(text)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, Any
 
 import click
 
-from bpc.diagnostics import Diagnostic
+from bpc.diagnostics import Diagnostic, excerpt
+from bpc.schedule.tiles import Tiles, Whole
 from bpc.source import Source, Span
 
 
@@ -68,6 +69,22 @@ def renamed(diagnostics: Iterable[Diagnostic], name: str) -> tuple[Diagnostic, .
         calls = tuple(move(call, file) for call in d.calls)
         moved.append(replace(d, span=move(d.span, file), calls=calls))
     return tuple(moved)
+
+
+def tiles(found: Mapping[str, Tiles | tuple[Whole, ...]]) -> None:
+    """How functions run, on stderr: those of one kind together, reasons at their places."""
+    kinds: dict[str | tuple[Whole, ...], list[str]] = {}
+    for name, how in found.items():
+        kinds.setdefault(how.dim if isinstance(how, Tiles) else how, []).append(name)
+    for kind, names in kinds.items():
+        if isinstance(kind, str):
+            say(f"{', '.join(names)}: in tiles along {kind}")
+            continue
+        say(f"{', '.join(names)}: whole{'' if kind else ', as nothing has a free dim'}")
+        for whole in kind:
+            place, *shown = excerpt(whole.span) if whole.span else [""]
+            head = f"{place}: " if place else ""
+            click.echo("\n".join([f"{head}not along {whole.dim}: {whole.why}", *shown]), err=True)
 
 
 def table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> None:

@@ -9,6 +9,7 @@ from bpc.diagnostics import Problem
 from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axes, Axis, Shape, Static, Value
+from bpc.ops.rows import Meets
 from bpc.types import NEW, ONE, Mismatch, Size, Type, broadcast_shapes, product, show, size
 from bpc.types import Axis as AxisType
 
@@ -115,6 +116,7 @@ array(
     stacks=True,
     call=_broadcast,
     cases=((((3,),), {"shape": (2, 3)}), (((2, 1),), {"shape": (2, 3)})),
+    rows=lambda types, places, shape: places[0] + len(shape) - types[0].rank,
     infer=lambda t, shape: (t.with_shape(shape),),
     vjp=_unbroadcast,
     numpy=lambda c, x, shape: c.call("np.broadcast_to", x, c.shape(shape)),
@@ -142,6 +144,9 @@ internal(
     "New axes of size 1.",
     linear=True,
     stacks=True,
+    rows=lambda types, places, axes: [i for i in range(types[0].rank + len(axes)) if i not in axes][
+        places[0]
+    ],
     infer=_expanded,
     vjp=lambda m, g, out, x, axes: (m.reshape(g, x.shape),),
     numpy=lambda c, x, axes: c.expand(x, axes),
@@ -166,11 +171,21 @@ def _reshape(m: Builder, x: Value, shape: Shape) -> Expr:
     return m.emit("reshape", x, shape=tuple(shape))
 
 
+def _reshaped_rows(types: Sequence[Type], places: Sequence[int], shape: Shape) -> int:
+    """The axis with as many entries before it: it may take in axes behind the rows, or let them go."""
+    before = product(a.size for a in types[0].shape[: places[0]])
+    for i, axis in enumerate(shape):
+        if axis.size != ONE.size and product(a.size for a in shape[:i]) == before:
+            return i
+    raise Meets("`reshape` joins {dim} with another axis")
+
+
 array(
     "reshape",
     "The same entries in row-major order in another shape; one axis may be -1.",
     linear=True,
     stacks=True,
+    rows=_reshaped_rows,
     call=_reshape,
     infer=lambda t, shape: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape: (m.emit("reshape", g, shape=x.shape),),
@@ -210,6 +225,7 @@ array(
     "Axes in another order; without one, in reverse.",
     linear=True,
     stacks=True,
+    rows=lambda types, places, order: order.index(places[0]),
     call=_transpose,
     infer=lambda t, order: (t.with_shape(t.shape[i] for i in order),),
     vjp=_transpose_vjp,

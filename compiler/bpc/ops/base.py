@@ -71,6 +71,9 @@ class Op:
     mixes: Callable[..., tuple[int, ...]] | None = None
     #: works on a stack of arguments: its attributes count axes, or it works on the last ones
     stacks: bool = False
+    #: (types of the arguments, axis of the rows in each, **attrs) -> the axis in the result, or a
+    #: total; needed where `mixes` and `aligned` do not say it all (see ops/rows.py)
+    rows: Callable[..., int] | None = None
     #: whether the generated function raises for some values of the arguments
     raises: bool = False
     #: whether the order of the arguments does not matter

@@ -17,6 +17,7 @@ from bpc.ops.build import Builder, Expr
 from bpc.ops.images import Needs, check_axes, fit, pair, places, refuse
 from bpc.ops.linalg import swap
 from bpc.ops.roles import Integer, Static, Value
+from bpc.ops.rows import SUM, moves
 from bpc.types import Axis, Shape, Size, Type, product, show, size
 
 Options = dict[str, Any]  # stride, pad, dilation, which are pairs, and groups
@@ -275,6 +276,7 @@ array(
     "cross-correlation, as in PyTorch); stride, pad, dilation are numbers or pairs.",
     linear=True,
     mixes=lambda x, W, **_: (1, 2, 3),
+    rows=moves({(0, None): 0, (None, 3): 3, (3, 2): SUM}),
     call=_conv2d,
     group="networks",
     infer=_conv2d_type,
@@ -299,6 +301,7 @@ array(
     "[kh, kw, out/groups, C]; `output_pad`, less than the stride, makes the result larger.",
     linear=True,
     mixes=lambda x, W, **_: (1, 2, 3),
+    rows=moves({(0, None): 0, (None, 2): 3, (3, 3): SUM}),
     call=_conv_transpose2d,
     group="networks",
     infer=_transpose_type,
@@ -317,6 +320,7 @@ internal(
     "conv2d_kernel",
     "Images x times the images y that a convolution makes of them, for each entry of its kernel.",
     linear=True,
+    rows=moves({(0, 0): SUM, (3, None): 2, (None, 3): 3}),
     infer=_kernel_type,
     vjp=_kernel_vjp,
     expand=_kernel_parts,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axis, Integer, Value
+from bpc.ops.rows import SUM, Meets, only
 from bpc.types import Axis as AxisType
 from bpc.types import Size, Type, size
 
@@ -36,11 +38,22 @@ def _slice_requires(t: Type, items: Any) -> list[tuple[Size, str]]:
     return found
 
 
+def _sliced_rows(
+    types: Sequence[Type], places: Sequence[int], items: Any, shape: Any = None
+) -> int:
+    """All of the rows are taken, in their order; and laid back so, as the adjoint does."""
+    length = (shape or types[0].shape)[places[0]].size
+    if items[places[0]] != (size(0), length, 1):
+        raise Meets("a part of the axis {dim} is taken")
+    return places[0]
+
+
 internal(
     "slice",
     "Every step-th entry from start on, on each axis.",
     linear=True,
     stacks=True,
+    rows=_sliced_rows,
     infer=_sliced,
     vjp=lambda m, g, out, x, items: (m.emit("unslice", g, shape=x.shape, items=items),),
     numpy=lambda c, x, items: c.slice(x, items),
@@ -71,6 +84,7 @@ internal(
     "Zeros of a shape with the value in place of a slice.",
     linear=True,
     stacks=True,
+    rows=_sliced_rows,
     infer=lambda t, shape, items: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape, items: (m.emit("slice", g, items=items),),
     numpy=lambda c, x, shape, items: c.call("_unslice", x, c.shape(shape), c.index(shape, items)),
@@ -152,11 +166,36 @@ def _gathered(t: Type, *indices: Type, axis: int) -> tuple[Type]:
     return (t.with_shape(shape),)
 
 
+def _gathered_rows(types: Sequence[Type], places: Sequence[int | None], axis: int) -> int:
+    """The rows are those of the indices, or of axes that are not indexed."""
+    table, ids = places[0], places[1:]
+    if table is None:
+        return axis + only(ids)
+    if any(p is not None for p in ids) or axis <= table < axis + len(ids):
+        raise Meets("an index picks among the entries of {dim}")
+    return table if table < axis else table - len(ids) + types[1].rank
+
+
+def _scattered_rows(
+    types: Sequence[Type], places: Sequence[int | None], shape: Any, axis: int
+) -> int:
+    """Values of each row go where its indices say, and are added up; or each row is by itself."""
+    place, ids, rank = places[0], places[1:], types[1].rank
+    if any(p is not None for p in ids):
+        if place != axis + only(ids):
+            raise Meets
+        return SUM
+    if place is None or axis <= place < axis + rank:
+        raise Meets
+    return place if place < axis else place - rank + len(ids)
+
+
 internal(
     "gather",
     "Entries picked by integer arrays of one shape.",
     linear=True,
     raises=True,
+    rows=_gathered_rows,
     infer=_gathered,
     vjp=lambda m, g, out, x, *ids, axis: [
         m.emit("scatter", g, *ids, shape=x.shape, axis=axis),
@@ -169,6 +208,7 @@ internal(
     "Zeros of a shape to which values are added at the entries that integer arrays name.",
     linear=True,
     raises=True,
+    rows=_scattered_rows,
     infer=lambda t, *ids, shape, axis: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, *ids, shape, axis: [
         m.emit("gather", g, *ids, axis=axis),

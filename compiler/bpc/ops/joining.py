@@ -10,6 +10,7 @@ from bpc.ops.arrays import array
 from bpc.ops.build import Builder, Expr
 from bpc.ops.cutting import part, take_one
 from bpc.ops.roles import Axis, Integer, NewAxis, Real, Static, Value
+from bpc.ops.rows import Meets, only
 from bpc.types import Axis as AxisType
 from bpc.types import Type, show, size
 
@@ -47,11 +48,24 @@ def _concat(m: Builder, *xs: Value, axis: Axis = 0) -> Expr:
     return m.emit("concat", *_same_kind(m, xs), axis=axis)
 
 
+def _joined_rows(_: Sequence[Type], places: Sequence[int | None], axis: int) -> int:
+    place = only(places)
+    if place == axis:
+        raise Meets("`concat` along {dim} mixes its entries")
+    return place
+
+
+def _stacked_rows(_: Sequence[Type], places: Sequence[int | None], axis: int) -> int:
+    place = only(places)
+    return place + 1 if axis <= place else place
+
+
 array(
     "concat",
     "Joined along an axis that all have.",
     linear=True,
     stacks=True,
+    rows=_joined_rows,
     call=_concat,
     infer=_joined,
     vjp=_concat_vjp,
@@ -88,6 +102,7 @@ array(
     "Joined along a new axis.",
     linear=True,
     stacks=True,
+    rows=_stacked_rows,
     call=_stack,
     infer=_stacked,
     vjp=lambda m, g, out, *xs, axis: [take_one(m, g, axis, size(i)) for i in range(len(xs))],

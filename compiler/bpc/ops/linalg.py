@@ -9,6 +9,7 @@ from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Text, Value
+from bpc.ops.rows import BOTH, SUM, Meets, only
 from bpc.types import Axis, Mismatch, Type, broadcast_shapes, product, show
 
 
@@ -66,10 +67,22 @@ def rows_product(m: Builder, a: Expr, b: Expr) -> Expr:
     return m.emit("rows_product", a, b)
 
 
+def _rows_product_rows(types: Sequence[Type], places: Sequence[int | None]) -> int:
+    inner = [p is not None and p < t.rank - 1 for t, p in zip(types, places)]
+    if any(inner):
+        if places[0] != places[1]:
+            raise Meets
+        return SUM
+    if None not in places:
+        raise Meets(BOTH)
+    return 0 if places[1] is None else 1
+
+
 internal(
     "rows_product",
     "a.T @ b, where all axes but the last are rows.",
     linear=True,
+    rows=_rows_product_rows,
     infer=lambda a, b: (Type("real", (a.shape[-1], b.shape[-1])),),
     vjp=lambda m, g, out, a, b: (
         m.emit("matmul", b, swap(m, g)) if m.active[0] else None,
@@ -130,10 +143,27 @@ def _product_into(c: Any, out: Any, a: Any, b: Any) -> Any:
     return c.call("np.matmul", a, b, out)
 
 
+def _matmul_rows(types: Sequence[Type], places: Sequence[int | None]) -> int:
+    """Of the stack, of the rows of a, of the columns of b; a sum where they are multiplied away."""
+    (a, b), (left, right) = types, places
+    contracted = a.rank - 1, max(b.rank - 2, 0)
+    inner = [p == c for p, c in zip(places, contracted)]
+    if any(inner):
+        if all(inner):
+            return SUM
+        raise Meets("a matrix product mixes the entries of {dim}")
+    rank = a.rank - 1 + (b.rank > 1)
+    if right is not None:
+        last = right == b.rank - 1
+        right = rank - 1 if last else right + rank - b.rank + (a.rank == 1)
+    return only((left, right))
+
+
 array(
     "matmul",
     "Matrix product `a @ b`, with batch dims as np.matmul.",
     linear=True,
+    rows=_matmul_rows,
     call=_matmul,
     group="linear algebra",
     infer=_product,
@@ -304,10 +334,23 @@ def _on_diagonal(m: Builder, slope: Expr, plain: str, letters: str, x: Expr) -> 
     return _contract(m, eyes, tuple(names), target)
 
 
+def _einsum_rows(
+    _: Sequence[Type], places: Sequence[int | None], operands: tuple[str, ...], result: str
+) -> int:
+    letters = {o[p] for o, p in zip(operands, places) if p is not None}
+    if len(letters) > 1:
+        raise Meets(BOTH)
+    (letter,) = letters
+    if any(o.count(letter) > 1 or (p is None and letter in o) for o, p in zip(operands, places)):
+        raise Meets("einsum pairs the examples with what has an axis {dim} besides")
+    return result.index(letter) if letter in result else SUM
+
+
 array(
     "einsum",
     'Sums of products by letters: `einsum("ij,jk->ik", a, b)`.',
     linear=True,
+    rows=_einsum_rows,
     call=_einsum,
     group="linear algebra",
     infer=_einsum_type,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bpc.ir import Atom, Attrs, Equation, Function, Var, variables
+from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live, uses, variables
 from bpc.ops.base import Op, register
 from bpc.source import Span
 from bpc.types import Axis, Size, Type
@@ -147,6 +147,39 @@ def close(
     constants = tuple(free)
     params = (index, *states, *entries, *constants)
     return Function(name, params, equations, results, labels), constants
+
+
+def trim(loop: Loop, needed: set[Var]) -> Loop:
+    """The loop with those results that are needed, and what they need in turn."""
+    keep = {i for i, out in enumerate(loop.outs) if out in needed}
+    while True:
+        results = tuple(r for i, r in enumerate(loop.body.results) if i in keep)
+        body = live(replace(loop.body, results=results, labels=()))
+        read = uses(body)
+        more = {i for i, s in enumerate(loop.states) if s in read} - keep
+        if not more:
+            break
+        keep |= more
+    literals = {p: a for p, a in zip(loop.shared, loop.constants) if isinstance(a, Literal)}
+    equations = tuple(_with(e, literals) for e in body.body) if literals else body.body
+    states = tuple(s for i, s in enumerate(loop.states) if i in keep)
+    entries = {p: a for p, a in zip(loop.entries, loop.sequences) if p in read}
+    shared = {p: a for p, a in zip(loop.shared, loop.constants) if p in read and p not in literals}
+    params = (loop.index, *states, *entries, *shared)
+    results = tuple(literals.get(r, r) if isinstance(r, Var) else r for r in results)
+    return replace(
+        loop,
+        body=replace(body, params=params, body=equations, results=results),
+        inits=tuple(a for i, a in enumerate(loop.inits) if i in keep),
+        sequences=tuple(entries.values()),
+        constants=tuple(shared.values()),
+        outs=tuple(o for i, o in enumerate(loop.outs) if i in keep),
+    )
+
+
+def _with(e: Equation, literals: dict[Var, Literal]) -> Equation:
+    args = tuple(literals.get(a, a) if isinstance(a, Var) else a for a in e.args)
+    return e if args == e.args else replace(e, args=args)
 
 
 register(

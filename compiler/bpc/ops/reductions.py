@@ -9,6 +9,7 @@ from bpc.diagnostics import Problem
 from bpc.ops.base import Expand, Op, Spelling, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axes, Flag, Value
+from bpc.ops.rows import MEAN, SUM, Rule, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
 
 BLOCK = 256  # rows that are added up in the arrays' own precision
@@ -184,6 +185,7 @@ def reduction(
     requires: Callable[..., list[tuple[Size, str]]] | None = None,
     expand: Expand | None = None,
     into: Spelling = "",
+    rows: Rule | None = None,
 ) -> None:
     """Register a reduction over `axes`."""
     register(
@@ -200,6 +202,7 @@ def reduction(
             requires=requires,
             expand=expand,
             into=into,
+            rows=rows,
             cases=tuple(
                 ((("bool", *shape) if kind == "bool" else shape,), options)
                 for shape, options in _CASES
@@ -221,6 +224,7 @@ reduction(
     kind="number",
     expand=_sum,
     into=lambda c, out, x, axes, keep: c.call("_sum", x, _plain(axes), str(keep), out),
+    rows=reduces(SUM),
 )
 reduction(
     "mean",
@@ -229,6 +233,7 @@ reduction(
     lambda m, g, out, x, axes, keep: (kept(m, g / m.real(counted(x.type, axes)), axes, keep, x),),
     requires=nonempty("mean"),
     expand=mean_of,
+    rows=reduces(MEAN),
 )
 
 

@@ -10,6 +10,7 @@ from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.linalg import swap
 from bpc.ops.roles import Value
+from bpc.ops.rows import along
 from bpc.types import Mismatch, Type, broadcast_shapes, show
 
 
@@ -106,6 +107,14 @@ def _solve_vjp(m: Builder, g: Expr, out: Expr, a: Expr, b: Expr) -> Sequence[Any
     return -_times(m, slope, swap(m, out)), slope
 
 
+def _solve_rows(types: Sequence[Type], places: Sequence[int | None]) -> int:
+    """Each matrix of a stack is by itself, and each column on the right."""
+    a, b = types
+    if places[0] is None and places[1] == b.rank - 1 and b.rank == a.rank:
+        return b.rank - 1
+    return along(types, places, last_two(a), b.rank)
+
+
 array(
     "solve",
     "The x with `A @ x = b`, b a vector or (a batch of) matrices, as np.linalg.solve; LinAlgError "
@@ -113,6 +122,7 @@ array(
     safe=("identity", None),
     mixes=last_two,
     raises=True,
+    rows=_solve_rows,
     call=_solve,
     group="linear algebra",
     infer=lambda a, b: (b,),

@@ -14,6 +14,7 @@ from typing import Any
 
 from bpc.ops.arrays import internal
 from bpc.ops.images import Needs, Pair, fit, places
+from bpc.ops.rows import moves
 from bpc.types import Axis, Shape, Type, product, size
 
 
@@ -42,6 +43,7 @@ internal(
     "The windows of images, place by place on a new first axis.",
     linear=True,
     mixes=lambda x, **_: (1, 2),
+    rows=moves({(0,): 1, (3,): 4}),
     infer=_windows_type,
     vjp=lambda m, g, out, x, **options: (m.emit("unwindows", g, shape=x.shape, **options),),
     numpy=lambda c, x, **options: c.call("_windows", x, *_options(c, **options)),
@@ -52,6 +54,7 @@ internal(
     "unwindows",
     "Images to which windows are added where they stand.",
     linear=True,
+    rows=moves({(1,): 0, (4,): 3}),
     infer=lambda t, shape, **options: (t.with_shape(shape),),
     vjp=lambda m, g, out, x, shape, **options: (m.emit("windows", g, **options),),
     numpy=lambda c, x, shape, **options: c.call(

@@ -241,7 +241,7 @@ def _own(
         root, contiguous = _root(result, made)
         if not scalar_cost and (root in taken or not contiguous):
             out = Var(label, result.type)
-            span = made[result].span if result in made else body[-1].span
+            span = made[result].span if result in made else last.span
             adjoint = made[result].adjoint if result in made else False
             fresh, attrs = ("copy", ()) if result.type.shape else ("full", (("shape", ()),))
             body.append(Equation(fresh, (result,), (out,), span, attrs, adjoint))

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bpc.codegen.loosen import loosen
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -32,7 +31,10 @@ from bpc.ir import Equation, Function, Literal, Program, variables
 from bpc.ops import OPS, helpers, network_helpers
 from bpc.ops.loops import Loop
 from bpc.ops.rows import SUM, Meets
+from bpc.plan import Plan
+from bpc.schedule import stepped
 from bpc.schedule.cut import Cut
+from bpc.schedule.loosen import loosen
 from bpc.schedule.rows import TOTAL, Found, Rows
 from bpc.schedule.tiles import Tiles, Whole, choose, split
 from bpc.source import Source, Span
@@ -77,7 +79,8 @@ def python(function: Function) -> Callable[..., Arrays]:
     labels = tuple(f"r{i}" for i, _ in enumerate(function.results))
     printed = loosen(replace(function, labels=labels), False, START)
     taken = {p: names.claim(p.name) for p in printed.params}
-    kernel = Kernel(printed, Speller(dict(dims)), names, taken, False)
+    plan = stepped(Plan(printed, scalars=False))
+    kernel = Kernel(plan, printed, Speller(dict(dims)), names, taken, {})
     body = kernel.body(str)
     text = "\n".join(
         [

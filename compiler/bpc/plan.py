@@ -46,6 +46,25 @@ class Carries:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tiling:
+    """A function that goes through its rows a tile at a time: see schedule/tiles.py."""
+
+    dim: str
+    #: the dim that counts the rows of a tile
+    rows: str
+    before: Plan
+    tile: Plan
+    after: Plan
+    #: the axis along which each parameter of `tile` is cut
+    sliced: tuple[int | None, ...]
+    #: what `after` calls the results of `tile`: totals first, then what is stored row by row
+    summed: tuple[Var, ...]
+    totals: int
+    #: for each result of the whole: one of `summed`, or the place of one of `after`
+    order: tuple[Var | int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A function as it is to be printed.
 
@@ -63,3 +82,5 @@ class Plan:
     constants: tuple[Equation, ...] = ()
     #: whether each array is computed in a line of its own: memory is written more than once
     ordered: bool = False
+    #: how the function goes through its rows, where it can
+    tiling: Tiling | None = None

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 
 from bpc.codegen import (
     carried,
     expression,
+    functions,
     initialisers,
     layout,
     optimisers,
     second,
-    workspaces,
+    tiles,
     wrappers,
 )
 from bpc.codegen.context import Writer, described, plain, type_text
-from bpc.codegen.kernel import Kernel
 from bpc.codegen.workspaces import Call
-from bpc.ir import Atom, Function, Program, Var
-from bpc.plan import Buffer, Given, Plan
+from bpc.ir import Program
+from bpc.plan import Plan
 from bpc.source import Source
 from bpc.types import size
 
@@ -65,7 +64,8 @@ def write_module(
         function = plans[needs].function
         public += ["", "", *second.function(w, name, function, taken[needs], program.batch)]
     works = any(call.work is not None for call in taken.values())
-    lines = [*_tables(w, works), *public, *initialisers.functions(w), *optimisers.functions(emit)]
+    tiled = any(plan.tiling is not None for plan in plans.values())
+    lines = [*_tables(w, works, tiled), *public, *initialisers.functions(w), *optimisers.functions(emit)]
     lines += kernels
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
@@ -100,7 +100,7 @@ def _imports(body: str) -> list[str]:
     return [*lines, ""]
 
 
-def _tables(w: Writer, works: bool) -> list[str]:
+def _tables(w: Writer, works: bool, tiled: bool) -> list[str]:
     """PARAMS, INPUTS, OUTPUTS, and what the checks look up."""
 
     def table(name: str, rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -119,6 +119,8 @@ def _tables(w: Writer, works: bool) -> list[str]:
         lines += layout.statement(0, "_WRT", expression.name(text))
     if works:
         lines.append("_WORK = threading.local()")
+    if tiled:
+        lines.append("TILE_BYTES = 2**20  # of memory for a tile of the rows: what stays in the cache")
     if not w.scalars:
         types = [(a.key, w.template(a)) for a in program.params]
         types += [(w.name(a), w.template(a)) for a in program.inputs]
@@ -127,51 +129,5 @@ def _tables(w: Writer, works: bool) -> list[str]:
 
 
 def _kernel(w: Writer, plan: Plan) -> tuple[list[str], Call]:
-    """The mathematics of one function, on explicit arrays; and what it takes besides them."""
-    function = plan.function
-    inputs = w.needed(function)
-    arguments = [*w.program.params, *inputs]
-    w.speller.needs_dtype = False
-    w.speller.used.clear()
-    free, known = w.locals(), dict(w.arguments)
-    known |= {p: free.claim(p.name) for p in function.params if p not in known}
-    buffers: dict[Buffer, str] = {}
-    kernel = Kernel(plan, function, w.speller, free, known, buffers)
-    buffers |= workspaces.names(w, plan, free)
-    memory = [*buffers.values(), *(kernel.claim(e.out) for e in plan.constants)]
-    body = [*_unpacked(memory), *kernel.body(w.comment)]
-    names = [w.name(a) for a in arguments]
-    returned = layout.returned(4, kernel.results())
-    dims = [d for d in w.program.dims if d in w.speller.used]
-    extra = [w.speller.names[d] for d in dims]
-    found = [(i, r) for i, r in enumerate(_arrays_of(function)) if isinstance(r, Var)]
-    found = [(i, r) for i, r in found if plan.places.get(r) == Given()]
-    given = [i for i, _ in found]
-    targets = [kernel.known[r] for _, r in found]
-    if function.name != "value_and_grad":
-        room = [layout.statement(4, kernel.known[r], w.speller.empty(r.type)) for _, r in found]
-        body = [*itertools.chain(*room), *body]
-        given, targets = [], []
-    if w.speller.needs_dtype:
-        real = next((n for n, a in zip(names, arguments) if a.var.type.kind == "real"), None)
-        body.insert(0, f"    dtype = {real}.dtype" if real else "    dtype = np.dtype(float)")
-    seed = ["seed"] if wrappers.takes_rng(w, function) else []
-    varied = [name for p, name in known.items() if p not in w.arguments]
-    work = ["work"] if memory else []
-    taken = [*names, *varied, *extra, *work, *seed, *targets]
-    lines = ["", "", *layout.signature(0, f"_{function.name}", taken, modern=True)]
-    lines += [*body, *returned]
-    if not memory:
-        return lines, Call(extra, None, given)
-    maker, sizes = workspaces.function(w, plan)
-    return [*lines, "", "", *maker], Call(extra, sizes, given)
-
-
-def _unpacked(memory: Sequence[str]) -> list[str]:
-    """The line that takes a workspace apart."""
-    return layout.unpacked(4, memory, "work") if memory else []
-
-
-def _arrays_of(function: Function) -> list[Atom]:
-    """The results but the cost."""
-    return list(function.results[1 if function.name == "value_and_grad" else 0 :])
+    """The lines of a function on explicit arrays, and how it is called."""
+    return functions.whole(w, plan) if plan.tiling is None else tiles.in_tiles(w, plan)

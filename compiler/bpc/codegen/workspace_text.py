@@ -6,6 +6,7 @@ import numpy as np
 
 # The generated module has its own.
 _WORK = threading.local()
+TILE_BYTES = 0
 
 
 def _key(function, arrays):
@@ -29,9 +30,15 @@ def _keep(key, workspace):
         del idle[next(iter(idle))]
 
 
-def _kept(key, work):
+def _keepable(key, work):
     """The key, if the memory is not too large to be kept: 128 MB."""
-    return key if sum(memory.nbytes for memory in work) <= 2**27 else None
+    return key if _size(work) <= 2**27 else None
+
+
+def _size(work):
+    """How many bytes a workspace has."""
+    parts = work if isinstance(work, (tuple, list)) else ()
+    return sum(map(_size, parts)) + getattr(work, "nbytes", 0)
 
 
 def _targets(out, names, likes, arrays):
@@ -60,3 +67,42 @@ def _stored(out, results):
         if out[name] is not result:
             out[name][...] = result
     return out
+
+
+def _tiles(count, memory, dtype, *shapes):
+    """The rows of a tile, memory for one and for the rest, and arrays to add up in.
+
+    The memory of a tile takes about TILE_BYTES; more where the sums are so large that it takes
+    long to add them up.
+    """
+    each = max(_size(memory(2)) - _size(memory(1)), 1)
+    sums = [np.empty(shape) for shape in shapes]
+    rows = max(TILE_BYTES, 4 * dtype.itemsize * sum(s.size for s in sums)) // each
+    rows = max(rows, 1)
+    if rows >= count:
+        return count, memory(count), (), (), ()
+    spare = [np.empty(shape, dtype) for shape in shapes]
+    return rows, memory(rows), memory(count % rows), spare, sums
+
+
+def _added_up(tile, count, tiles, *into):
+    """The sums of what `tile` gives for all rows; float32 is added up in float64."""
+    rows, memory, rest, spare, sums = tiles
+    if rows >= count:
+        return tile(slice(0, count), memory, into)[: len(into)]
+    for total in sums:
+        total.fill(0.0)
+    for start in range(0, count, rows):
+        part = slice(start, min(start + rows, count))
+        found = tile(part, memory if part.stop - start == rows else rest, spare)
+        for total, value in zip(sums, found):
+            total += value
+    return [_like(s, f, t) for s, f, t in zip(sums, found, into)]
+
+
+def _like(total, value, target):
+    """A sum in the dtype of what was added up, in memory that is there for it."""
+    if target is None:
+        return total.astype(value.dtype)[()]
+    np.copyto(target, total, casting="same_kind")
+    return target

@@ -32,9 +32,9 @@ class Call:
     given: Sequence[int] = ()
 
 
-def names(w: Writer, plan: Plan, free: Names) -> dict[Buffer, str]:
+def names(w: Writer, buffers: Sequence[Buffer], free: Names) -> dict[Buffer, str]:
     """Buffers are called after their shape: `N_by_10`, `N_by_10_bool`."""
-    return {b: free.claim(_called(w, b.type)) for b in plan.buffers}
+    return {b: free.claim(_called(w, b.type)) for b in buffers}
 
 
 def _called(w: Writer, type: Type) -> str:
@@ -45,31 +45,48 @@ def _called(w: Writer, type: Type) -> str:
     return name if type.kind == "real" else f"{name}_{type.kind}"
 
 
-def function(w: Writer, plan: Plan) -> tuple[list[str], list[str]]:
-    """The function that makes a workspace, and what it takes."""
-    name = plan.function.name
-    w.speller.needs_dtype = False
-    w.speller.used.clear()
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """What the workspace of a function with tiles has besides."""
+
+    #: memory for what is added up, where it is no result
+    buffers: Sequence[Buffer]
+    #: the arguments of `_tiles`, and the dims in them
+    arguments: Sequence[str]
+    dims: Sequence[str]
+
+
+def function(
+    w: Writer, name: str, plans: Sequence[Plan], dims: Sequence[str], tiled: Tiled | None = None
+) -> tuple[list[str], list[str]]:
+    """The function that makes a workspace for some plans, and what it takes: some of `dims`."""
+    w.speller.needs_dtype = tiled is not None
+    w.speller.used = set(tiled.dims) if tiled else set()
     free = w.locals()
-    buffers = names(w, plan, free)
-    kernel = Kernel(plan, plan.function, w.speller, free, {}, buffers)
     lines: list[str] = []
     made = []
-    for buffer, called in buffers.items():
-        lines += layout.statement(4, called, w.speller.empty(buffer.type))
-        made.append(called)
-    for equation in plan.constants:
-        code = kernel.render(equation)
-        called = kernel.claim(equation.out)
-        lines += layout.statement(4, called, code, w.comment(equation.span))
-        made.append(called)
-    dims = [w.speller.names[d] for d in w.program.dims if d in w.speller.used]
-    taken = [*dims, *(["dtype"] if w.speller.needs_dtype else [])]
+    for plan in plans:
+        buffers = names(w, plan.buffers, free)
+        kernel = Kernel(plan, plan.function, w.speller, free, {}, buffers)
+        for buffer, called in buffers.items():
+            lines += layout.statement(4, called, w.speller.empty(buffer.type))
+            made.append(called)
+        for equation in plan.constants:
+            called, code = kernel.claim(equation.out), kernel.render(equation)
+            lines += layout.statement(4, called, code, w.comment(equation.span))
+            made.append(called)
+    if tiled:
+        for buffer, called in names(w, tiled.buffers, free).items():
+            lines += layout.statement(4, called, w.speller.empty(buffer.type))
+            made.append(called)
+        lines += layout.call_statement(4, "tiles", "_tiles", tiled.arguments, modern=True)
+        made.append("tiles")
+    taken = [w.speller.names[d] for d in dims if d in w.speller.used]
+    taken += ["dtype"] if w.speller.needs_dtype else []
     head = layout.signature(0, f"_{name}_work", taken, modern=True)
     doc = f'    """Memory that `_{name}` computes in."""'
-    text = f"({made[0]},)" if len(made) == 1 else ""
-    returned = layout.returned(4, [text] if text else made)
-    return [*head, doc, *lines, *returned], taken
+    returned = [f"({', '.join(made)},)" if made else "()"] if len(made) < 2 else made
+    return ["", "", *head, doc, *lines, *layout.returned(4, returned)], taken
 
 
 def made(w: Writer, call: Call, function: str, arguments: Sequence[Argument]) -> str:

@@ -252,7 +252,7 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
         "    found = _idle(key)",
         "    if found is None:",
         *layout.statement(8, "work", expression.name(made)),
-        f"        key, found = _kept(key, work), ({found}{'' if kernel.dims else ','})",
+        f"        key, found = _keepable(key, work), ({found}{'' if kernel.dims else ','})",
         "    return arrays, key, found",
     ]
 

@@ -12,23 +12,25 @@ from dataclasses import replace
 from bpc.ir import Function, Program, Var, variables
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
-from bpc.plan import Carries, Place, Plan
+from bpc.plan import Carries, Place, Plan, Tiling
 from bpc.schedule.buffers import assign
 from bpc.schedule.loosen import loosen
 from bpc.schedule.steps import totals, updated_in_place
+from bpc.schedule.tiling import tiled
 from bpc.source import Span
 
 
 def arrange(program: Program, level: int, start: Span) -> dict[str, Plan]:
     """A plan for each function; `start` is the place of what no equation says."""
     scalars = _all_scalar(program)
+    inputs = {a.var for a in program.inputs}
     plans = {}
     for name, function in program.functions.items():
-        loose = loosen(function, scalars, start)
-        plan = Plan(loose, scalars)
+        plan = Plan(loosen(function, scalars, start), scalars)
         if level == 2 and not scalars:
-            plan = assign(plan)
-        plans[name] = replace(plan, carries=_carries(plan.function, plan.places))
+            tiling = tiled(function, program.dims, inputs, start)
+            plan = replace(plan, tiling=_parts(tiling)) if tiling else assign(plan)
+        plans[name] = stepped(plan)
     return plans
 
 
@@ -39,6 +41,17 @@ def _all_scalar(program: Program) -> bool:
         and all(OPS[e.op].scalar and not e.out.type.shape for e in f.body)
         for f in program.functions.values()
     )
+
+
+def _parts(tiling: Tiling) -> Tiling:
+    """The same, with how loops update their carries."""
+    before, tile, after = map(stepped, (tiling.before, tiling.tile, tiling.after))
+    return replace(tiling, before=before, tile=tile, after=after)
+
+
+def stepped(plan: Plan) -> Plan:
+    """The plan with how loops update their carries."""
+    return replace(plan, carries=_carries(plan.function, plan.places))
 
 
 def _carries(function: Function, places: Mapping[Var, Place]) -> dict[Function, Carries]:

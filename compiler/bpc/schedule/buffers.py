@@ -24,14 +24,17 @@ from bpc.types import Type
 FOREVER = 10**9
 
 
-def assign(plan: Plan) -> Plan:
-    """The plan with a place for each value that an operator can write into memory."""
-    function = _own_results(live(plan.function, strict=True))
-    function = settled(function)
+def assign(plan: Plan, given: bool = True) -> Plan:
+    """The plan with a place for each value that an operator can write into memory.
+
+    With `given` the caller gives the memory of results.
+    """
+    function = live(plan.function, strict=True)
+    function = settled(_own_results(function) if given else function)
     function, constants = _constants(function)
     memory = _Memory()
-    given: dict[Var, Place] = {r: Given() for r in variables(function.results)}
-    _place(function, memory, given)
+    wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
+    _place(function, memory, wanted)
     return replace(
         plan,
         function=function,

@@ -21,16 +21,16 @@ from bpc.types import ONE, Shape
 ARITHMETIC = ("add", "sub", "mul", "div")
 
 
-def loosen(function: Function, scalars: bool, start: Span) -> Function:
+def loosen(function: Function, scalars: bool, start: Span, own: bool = True) -> Function:
     """The function as NumPy needs it written; with `scalars`, as Python floats need it.
 
-    `start` is the place of what no equation says.
+    `start` is the place of what no equation says. Without `own`, results may share memory.
     """
     if scalars:
         return function
     made: dict[Var, Equation] = {}
     body = _loosened(function.body, made, set())
-    results = _own(function, body, made, start)
+    results = _own(function, body, made, start) if own else function.results
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 

@@ -356,12 +356,12 @@ def _rows_product(a, b):
     return a.reshape(rows, a.shape[-1]).T @ b.reshape(rows, b.shape[-1])
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -370,18 +370,22 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), never overflowing."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+def _sigmoid(x, out=None):
+    """1 / (1 + exp(-x))."""
+    with np.errstate(over="ignore"):  # the result is 0 there
+        e = np.exp(np.negative(x, out), out)
+    return np.divide(1.0, np.add(e, 1.0, out), out)
 
 
-def _unslice(x, shape, index):
+def _unslice(x, shape, index, out=None):
     """Zeros of a shape, with x in place of a slice."""
-    whole = np.zeros(shape, x.dtype)
-    whole[index] = x
-    return whole
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0.0)
+    out[index] = x
+    return out
 
 
 # sha256 of the text above:
-# d19ddcf41b21b9edccb17efb8692bacb9623d5c10e1befc09e35359fe259a4a1
+# 42cb8e0a93dbac19c8fa6a8060a87489f2dd2701ba5b79f54f2683b937c81885

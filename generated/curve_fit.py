@@ -216,12 +216,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -231,4 +231,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# eb96e8a2595fa35e24782203e6136a6401c57ab796eaa52730f8c9711fbe37f7
+# c0940c6edfd40bc39b8fce40df69e53ba0b0a675147f228fbfa0c55817e38a64

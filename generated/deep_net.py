@@ -339,12 +339,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -398,4 +398,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 7a9556b724a595f91ae6232511a7d92cb0bac9cc048ff590957d55cea39ab8d3
+# 728f5f813b600b396536eb7c7874063258171cd9269bd9e3301754540be984e8

@@ -113,8 +113,7 @@ def _cost(W1, b1, W2, b2, x, label):
 
 def _value_and_grad(W1, b1, W2, b2, x, label, N):
     # forward, left to right
-    h_add = x @ W1 + b1  # digits.bp:11
-    h = np.maximum(h_add, 0.0)  # digits.bp:11
+    h = np.maximum(x @ W1 + b1, 0.0)  # digits.bp:11
     logits = h @ W2 + b2  # digits.bp:12
     J = _mean(_cross_entropy(logits, label))  # digits.bp:13
     # backward, right to left
@@ -123,7 +122,7 @@ def _value_and_grad(W1, b1, W2, b2, x, label, N):
     dJ_db2 = _sum(dJ_dlogits, axis=0)  # digits.bp:12
     dJ_dh = dJ_dlogits @ W2.T  # digits.bp:12
     dJ_dW2 = h.T @ dJ_dlogits  # digits.bp:12
-    dJ_dh_add = np.where(h_add > 0.0, dJ_dh, 0.0)  # digits.bp:11
+    dJ_dh_add = np.where(h > 0.0, dJ_dh, 0.0)  # digits.bp:11
     dJ_db1 = _sum(dJ_dh_add, axis=0)  # digits.bp:11
     dJ_dW1 = x.T @ dJ_dh_add  # digits.bp:11
     return J, dJ_dW1, dJ_db1, dJ_dW2, dJ_db2
@@ -221,12 +220,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -280,4 +279,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 35143a0228315373431242babf5ab59755c519427b1ee4979223ddbf48b667c8
+# d034c1a4728062c85a27ae97f040c03fdc5f34f58847fed77e2e9d32f90c0e16

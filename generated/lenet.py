@@ -192,15 +192,17 @@ def _value_and_grad(
     dtype = conv1_W.dtype
     # forward, left to right
     conv1 = _conv2d(image, conv1_W, pad=(1, 1)) + conv1_b  # nn.bp:19
-    map1_windows = _windows(np.maximum(conv1, 0.0), (2, 2), (2, 2))  # lenet.bp:9
+    map1_maximum = np.maximum(conv1, 0.0)  # lenet.bp:9
+    map1_windows = _windows(map1_maximum, (2, 2), (2, 2))  # lenet.bp:9
     map1 = map1_windows.max(axis=0)  # lenet.bp:9
     conv2 = _conv2d(map1, conv2_W, pad=(1, 1)) + conv2_b  # nn.bp:19
-    map2_windows = _windows(np.maximum(conv2, 0.0), (2, 2), (2, 2))  # lenet.bp:10
+    map2_maximum = np.maximum(conv2, 0.0)  # lenet.bp:10
+    map2_windows = _windows(map2_maximum, (2, 2), (2, 2))  # lenet.bp:10
     map2 = map2_windows.max(axis=0)  # lenet.bp:10
     h_reshape = map2.reshape(N, 128)  # lenet.bp:11
-    hidden = h_reshape @ hidden_W + hidden_b  # nn.bp:10
+    h_maximum = np.maximum(h_reshape @ hidden_W + hidden_b, 0.0)  # lenet.bp:11
     h_mask = _mask(seed, 1, (N, 64), 0.25, dtype)  # lenet.bp:11
-    h = np.maximum(hidden, 0.0) * h_mask  # lenet.bp:11
+    h = h_maximum * h_mask  # lenet.bp:11
     logits = h @ head_W + head_b  # lenet.bp:12
     J = _mean(_cross_entropy(logits, label))  # lenet.bp:14
     # backward, right to left
@@ -209,7 +211,7 @@ def _value_and_grad(
     dJ_dhead_b = _sum(dJ_dlogits, axis=0)  # nn.bp:10
     dJ_dh = dJ_dlogits @ head_W.T  # nn.bp:10
     dJ_dhead_W = h.T @ dJ_dlogits  # nn.bp:10
-    dJ_dhidden = np.where(hidden > 0.0, dJ_dh * h_mask, 0.0)  # lenet.bp:11
+    dJ_dhidden = np.where(h_maximum > 0.0, dJ_dh * h_mask, 0.0)  # lenet.bp:11
     dJ_dhidden_b = _sum(dJ_dhidden, axis=0)  # nn.bp:10
     dJ_dhidden_W = h_reshape.T @ dJ_dhidden  # nn.bp:10
     dJ_dmap2 = (dJ_dhidden @ hidden_W.T).reshape(N, 2, 2, 32)  # lenet.bp:11
@@ -217,7 +219,7 @@ def _value_and_grad(
     dJ_dmap2_maximum = _unwindows(
         dJ_dmap2_windows, (N, 4, 4, 32), (2, 2), (2, 2)
     )  # lenet.bp:10
-    dJ_dconv2 = np.where(conv2 > 0.0, dJ_dmap2_maximum, 0.0)  # lenet.bp:10
+    dJ_dconv2 = np.where(map2_maximum > 0.0, dJ_dmap2_maximum, 0.0)  # lenet.bp:10
     dJ_dconv2_b = _sum(dJ_dconv2, axis=(0, 1, 2))  # nn.bp:19
     dJ_dmap1 = _conv_transpose2d(dJ_dconv2, conv2_W, (4, 4), pad=(1, 1))  # nn.bp:19
     dJ_dconv2_W = _conv2d_kernel(map1, dJ_dconv2, (3, 3), pad=(1, 1))  # nn.bp:19
@@ -225,7 +227,7 @@ def _value_and_grad(
     dJ_dmap1_maximum = _unwindows(
         dJ_dmap1_windows, (N, 8, 8, 16), (2, 2), (2, 2)
     )  # lenet.bp:9
-    dJ_dconv1 = np.where(conv1 > 0.0, dJ_dmap1_maximum, 0.0)  # lenet.bp:9
+    dJ_dconv1 = np.where(map1_maximum > 0.0, dJ_dmap1_maximum, 0.0)  # lenet.bp:9
     dJ_dconv1_b = _sum(dJ_dconv1, axis=(0, 1, 2))  # nn.bp:19
     dJ_dconv1_W = _conv2d_kernel(image, dJ_dconv1, (3, 3), pad=(1, 1))  # nn.bp:19
     return (
@@ -333,12 +335,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -489,4 +491,4 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 # sha256 of the text above:
-# 5778fad40698da88c7732d27042c2973258eb8be0fc38bf850dc36d84cc5757a
+# 3cefc1014344814c740a586f705ee9da419e0862cb3aa0e6bacf6ecaa98d8106

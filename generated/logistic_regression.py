@@ -195,12 +195,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -209,10 +209,11 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), never overflowing."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+def _sigmoid(x, out=None):
+    """1 / (1 + exp(-x))."""
+    with np.errstate(over="ignore"):  # the result is 0 there
+        e = np.exp(np.negative(x, out), out)
+    return np.divide(1.0, np.add(e, 1.0, out), out)
 
 
 def _bce_with_logits(z, t):
@@ -221,4 +222,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 21a3b2dca3a4ce444797dc5e994418384e6bf2a1df9f515c2a60236b34b956a7
+# d0502e2542482d145f4696763985eb5efcdbc8d7c548c42f0e161f6b55fb6125

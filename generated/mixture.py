@@ -241,12 +241,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -278,4 +278,4 @@ def _log_softmax(x, axis=-1):
 
 
 # sha256 of the text above:
-# cf3a95b2de96352d8a5af78fa0a589e9c78afcd2fbe542bb251fc7360cfa1382
+# d78f97e249f5b6ff41bbf8cc298f72c07d8f3bf4e62d3817d55aa873fdcb1838

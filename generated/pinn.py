@@ -398,12 +398,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -412,12 +412,15 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
-def _unslice(x, shape, index):
+def _unslice(x, shape, index, out=None):
     """Zeros of a shape, with x in place of a slice."""
-    whole = np.zeros(shape, x.dtype)
-    whole[index] = x
-    return whole
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0.0)
+    out[index] = x
+    return out
 
 
 # sha256 of the text above:
-# 152540d5028f7d387f06cda25e8ce6e2b251440a5b7c3885e927668b84fff065
+# 2640bfc6eb167445fea901d2282b1546fd641c6ec49b2f678979b9d29711513d

@@ -726,10 +726,8 @@ def _value_and_grad(
     dJ_dblock2_net_down_b = _sum(dJ_dx2, axis=(0, 1))  # nn.bp:10
     dJ_dblock2_net_h = dJ_dx2 @ block2_net_down_W.T  # nn.bp:10
     dJ_dblock2_net_down_W = _rows_product(block2_net_h, dJ_dx2)  # nn.bp:10
-    block2_net_up_gt = block2_net_up > 0.0  # transformer.bp:12
-    dJ_dblock2_net_up = np.where(
-        block2_net_up_gt, dJ_dblock2_net_h, 0.0
-    )  # transformer.bp:12
+    gt = block2_net_h > 0.0  # transformer.bp:12
+    dJ_dblock2_net_up = np.where(gt, dJ_dblock2_net_h, 0.0)  # transformer.bp:12
     dJ_dblock2_net_up_b = _sum(dJ_dblock2_net_up, axis=(0, 1))  # nn.bp:10
     dJ_dblock2_norm2 = dJ_dblock2_net_up @ block2_net_up_W.T  # nn.bp:10
     dJ_dblock2_net_up_W = _rows_product(block2_norm2, dJ_dblock2_net_up)  # nn.bp:10
@@ -815,10 +813,8 @@ def _value_and_grad(
     dJ_dblock1_net_down_b = _sum(dJ_dx1, axis=(0, 1))  # nn.bp:10
     dJ_dblock1_net_h = dJ_dx1 @ block1_net_down_W.T  # nn.bp:10
     dJ_dblock1_net_down_W = _rows_product(block1_net_h, dJ_dx1)  # nn.bp:10
-    block1_net_up_gt = block1_net_up > 0.0  # transformer.bp:12
-    dJ_dblock1_net_up = np.where(
-        block1_net_up_gt, dJ_dblock1_net_h, 0.0
-    )  # transformer.bp:12
+    gt_2 = block1_net_h > 0.0  # transformer.bp:12
+    dJ_dblock1_net_up = np.where(gt_2, dJ_dblock1_net_h, 0.0)  # transformer.bp:12
     dJ_dblock1_net_up_b = _sum(dJ_dblock1_net_up, axis=(0, 1))  # nn.bp:10
     dJ_dblock1_norm2 = dJ_dblock1_net_up @ block1_net_up_W.T  # nn.bp:10
     dJ_dblock1_net_up_W = _rows_product(block1_norm2, dJ_dblock1_net_up)  # nn.bp:10
@@ -1036,12 +1032,12 @@ def _rows_product(a, b):
     return a.reshape(rows, a.shape[-1]).T @ b.reshape(rows, b.shape[-1])
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -1073,11 +1069,14 @@ def _log_softmax(x, axis=-1):
     return z - np.log(_sum(np.exp(z), axis, True))
 
 
-def _unslice(x, shape, index):
+def _unslice(x, shape, index, out=None):
     """Zeros of a shape, with x in place of a slice."""
-    whole = np.zeros(shape, x.dtype)
-    whole[index] = x
-    return whole
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0.0)
+    out[index] = x
+    return out
 
 
 def _scatter(x, shape, index):
@@ -1137,4 +1136,4 @@ def _normalise_slope(g, y, s, axis):
 
 
 # sha256 of the text above:
-# 23af40170c18c3241b1a81dbf53cae36a147ddef9b38acc7dc3ac52ffb6c601b
+# 21c8ee53a61a12a2765eb6c9b3ed974f1b9d8cc593353a1ff505c1c48f4fe28d

@@ -176,16 +176,14 @@ def _value_and_grad(
 ):
     dtype = encoder_W.dtype
     # forward, left to right
-    encoder = x @ encoder_W + encoder_b  # nn.bp:10
-    hidden = np.maximum(encoder, 0.0)  # vae.bp:8
+    hidden = np.maximum(x @ encoder_W + encoder_b, 0.0)  # vae.bp:8
     mu = hidden @ mu_W + mu_b  # vae.bp:9
     log_var = hidden @ log_var_W + log_var_b  # vae.bp:10
     code_exp = np.exp(log_var / 2.0)  # vae.bp:11
     code = mu + code_exp * noise  # vae.bp:11
-    pixels_add = code @ W1 + b1  # vae.bp:15
-    pixels_maximum = np.maximum(pixels_add, 0.0)  # vae.bp:15
-    pixels_add_2 = pixels_maximum @ W2 + b2  # vae.bp:15
-    pixels = _sum(_bce_with_logits(pixels_add_2, x), axis=1)  # vae.bp:18
+    pixels_maximum = np.maximum(code @ W1 + b1, 0.0)  # vae.bp:15
+    pixels_add = pixels_maximum @ W2 + b2  # vae.bp:15
+    pixels = _sum(_bce_with_logits(pixels_add, x), axis=1)  # vae.bp:18
     place_exp = np.exp(log_var)  # vae.bp:19
     place = 0.5 * _sum(place_exp + mu**2 - 1.0 - log_var, axis=1)  # vae.bp:19
     J = _mean(pixels + place)  # vae.bp:20
@@ -195,11 +193,12 @@ def _value_and_grad(
     dJ_dplace = broadcast  # vae.bp:20
     place_sub_expand_dims = (0.5 * dJ_dplace)[:, None]  # vae.bp:19
     dJ_dpixels = broadcast  # vae.bp:20
-    dJ_dpixels_add = dJ_dpixels[:, None] * (_sigmoid(pixels_add_2) - x)  # vae.bp:18
+    dJ_dpixels_add = dJ_dpixels[:, None] * (_sigmoid(pixels_add) - x)  # vae.bp:18
     dJ_db2 = _sum(dJ_dpixels_add, axis=0)  # vae.bp:15
     dJ_dW2 = pixels_maximum.T @ dJ_dpixels_add  # vae.bp:15
     dJ_dpixels_maximum = dJ_dpixels_add @ W2.T  # vae.bp:15
-    dJ_dpixels_add_2 = np.where(pixels_add > 0.0, dJ_dpixels_maximum, 0.0)  # vae.bp:15
+    gt = pixels_maximum > 0.0  # vae.bp:15
+    dJ_dpixels_add_2 = np.where(gt, dJ_dpixels_maximum, 0.0)  # vae.bp:15
     dJ_db1 = _sum(dJ_dpixels_add_2, axis=0)  # vae.bp:15
     dJ_dcode = dJ_dpixels_add_2 @ W1.T  # vae.bp:15
     dJ_dW1 = code.T @ dJ_dpixels_add_2  # vae.bp:15
@@ -214,7 +213,7 @@ def _value_and_grad(
     dJ_dmu_b = _sum(dJ_dmu, axis=0)  # nn.bp:10
     dJ_dmu_W = hidden.T @ dJ_dmu  # nn.bp:10
     dJ_dhidden = dJ_dlog_var @ log_var_W.T + dJ_dmu @ mu_W.T  # nn.bp:10
-    dJ_dencoder = np.where(encoder > 0.0, dJ_dhidden, 0.0)  # vae.bp:8
+    dJ_dencoder = np.where(hidden > 0.0, dJ_dhidden, 0.0)  # vae.bp:8
     dJ_dencoder_b = _sum(dJ_dencoder, axis=0)  # nn.bp:10
     dJ_dencoder_W = x.T @ dJ_dencoder  # nn.bp:10
     return (
@@ -324,12 +323,12 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _sum(x, axis=None, keepdims=False):
+def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = x.sum(axis, np.float64, keepdims=keepdims)
-        return total.astype(np.float32)
-    return x.sum(axis, keepdims=keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
+        return total if out is not None else total.astype(np.float32)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -338,10 +337,11 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), never overflowing."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+def _sigmoid(x, out=None):
+    """1 / (1 + exp(-x))."""
+    with np.errstate(over="ignore"):  # the result is 0 there
+        e = np.exp(np.negative(x, out), out)
+    return np.divide(1.0, np.add(e, 1.0, out), out)
 
 
 def _bce_with_logits(z, t):
@@ -350,4 +350,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# 821ec04a77d4905ccc531635d9a63ca2b3d0bede96384d5ad9fadc932e925287
+# d7b0e874adc630b5643a3c51585623c67b10ca519a1adcee3f371e4b80539307

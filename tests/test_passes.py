@@ -5,9 +5,23 @@ from pathlib import Path
 import pytest
 
 from bpc.calculus.reverse import gradient
-from bpc.compiler import ADJOINT, LOOPS, PRIMAL, front
+from bpc.compiler import ADJOINT, LOOPS, PRIMAL, WRITTEN_OUT, front
 from bpc.ir import Var
-from bpc.passes import cse, dce, guard, hoist, join, name, propagate, simplify, sink, stabilise
+from bpc.passes import (
+    cse,
+    dce,
+    expand,
+    gates,
+    guard,
+    hoist,
+    join,
+    name,
+    propagate,
+    simplify,
+    sink,
+    stabilise,
+    unstack,
+)
 from bpc.printer import print_function
 from bpc.source import Source, Span
 from bpc.verify import InvalidIR, verify
@@ -24,8 +38,11 @@ PASSES = {
     "hoist": hoist,
     "sink": sink,
     "dce": dce,
+    "expand": expand,
+    "unstack": unstack,
+    "gates": gates,
 }
-ON_PRIMAL = ("stabilise", "guard", "name")
+ON_PRIMAL = ("stabilise", "guard", "name", "gates")
 
 
 def before(path):
@@ -36,7 +53,7 @@ def before(path):
     cost = program.functions["cost"]
     if which not in ON_PRIMAL:
         cost = gradient(cost, tuple(a.var for a in program.params), Span(source, 0, 0))
-    if which in ("dce", "hoist", "sink"):  # the code that simplifying leaves dead
+    if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 
@@ -72,7 +89,7 @@ def test_every_pass_has_a_case():
     assert {p.name.partition("-")[0] for p in CASES} == set(PASSES)
     used = {
         getattr(p, "__name__", "stabilise")
-        for table in (PRIMAL, ADJOINT, LOOPS)
+        for table in (PRIMAL, ADJOINT, LOOPS, WRITTEN_OUT)
         for level in table.values()
         for p in level
     }

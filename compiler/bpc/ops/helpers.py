@@ -23,9 +23,9 @@ def _power(x, n):
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
     if x.size > 4096 and x.dtype == np.float32:
-        total = np.add.reduce(x, axis, np.float64, out, keepdims)
+        total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
-    return np.add.reduce(x, axis, None, out, keepdims)
+    return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
 def _mean(x, axis=None, keepdims=False):
@@ -94,6 +94,7 @@ def _kept(x, mask, out):
     """x where the mask holds, 0 elsewhere: its bits times 0 or 1, whatever x is."""
     bits = np.int32 if out.dtype == np.float32 else np.int64
     np.multiply(x.view(bits), mask, out.view(bits))
+    return out
 
 
 def _chosen(mask, x, y, out):
@@ -105,6 +106,7 @@ def _chosen(mask, x, y, out):
     np.bitwise_xor(x, y, whole)
     np.multiply(whole, mask, whole)
     np.bitwise_xor(whole, y, whole)
+    return out
 
 
 def _sigmoid(x, out=None):
@@ -263,12 +265,12 @@ def _off_label(y, index, label, amount, ignore, out=None):
 
 
 def _add_rows(x, ones, out=None):
-    """The sum of the rows of x; float32 in blocks, whose sums are added up in float64."""
-    n, block = x.shape[0], ones.shape[0]
-    if n <= block:
+    """The sum of the rows of x: of blocks, by products with ones, and of these in float64."""
+    n, block = x.shape[0], 64 if x.dtype == np.float32 else ones.shape[0]
+    if n <= block or (n <= ones.shape[0] and x.size <= 4096):
         return np.dot(ones[:n], x, out)
     cut = n - n % block
-    parts = np.matmul(ones, x[:cut].reshape(-1, block, x.shape[1]))
+    parts = np.matmul(ones[:block], x[:cut].reshape(-1, block, x.shape[1]))
     if cut < n:
         parts[0] += np.dot(ones[: n - cut], x[cut:])
     total = np.add.reduce(parts, 0, np.float64, out)

@@ -28,6 +28,7 @@ def _padded(x, widths, value, out):
     out.fill(value)
     inner = zip(widths, x.shape)
     out[tuple(slice(before, before + n) for (before, _), n in inner)] = x
+    return out
 
 
 def _by_group(x, groups):
@@ -113,8 +114,8 @@ def _rows_of_windows(x, size, stride=(1, 1), dilation=(1, 1), out=None):
     rows, columns = _places_of_windows(x.shape, size, stride, dilation)
     image, down, across, channel = x.strides
     shape = (n, rows, columns, *size, channels)
-    steps = (down * stride[0], across * stride[1], down * dilation[0])
-    steps = (image, *steps, across * dilation[1], channel)
+    places = (down * stride[0], across * stride[1])
+    steps = (image, *places, down * dilation[0], across * dilation[1], channel)
     views = np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
     if out is None:
         out = np.empty((n * rows * columns, size[0] * size[1] * channels), x.dtype)

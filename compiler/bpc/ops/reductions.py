@@ -12,7 +12,7 @@ from bpc.ops.roles import Axes, Flag, Value
 from bpc.ops.rows import MEAN, SUM, Rule, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
 
-BLOCK = 256  # rows that are added up in the arrays' own precision
+ROWS = 256  # at most, that are added up by one product
 
 
 def reduced(type: Type, axes: tuple[int, ...], keep: bool, kind: str | None = None) -> Type:
@@ -100,7 +100,7 @@ def _added(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | Non
     if front:
         lead = Axis(product(a.size for a in x.shape[:front]))
         columns = Axis(product(a.size for a in x.shape[front:]))
-        ones = _ones(m, (Axis(size(BLOCK)),))
+        ones = _ones(m, (Axis(size(ROWS)),))
         x = m.emit("add_rows", _laid(m, x, (lead, columns)), ones)
     return x
 
@@ -120,9 +120,10 @@ def mean_of(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool, what: str = 
 
 
 def centre(m: Builder, x: Expr, axes: tuple[int, ...]) -> Expr:
-    """The entries minus the first, then minus the mean: equal ones give 0, and no digits are lost."""
-    shifted = x - m.broadcast_to(m.emit("first", x, axes=axes), x.shape)
-    return shifted - m.broadcast_to(mean_of(m, shifted, axes, True), x.shape)
+    """The entries minus their mean, twice: equal ones give 0, and no digits are lost."""
+    for _ in range(2):
+        x = x - m.broadcast_to(mean_of(m, x, axes, True), x.shape)
+    return x
 
 
 register(
@@ -135,20 +136,6 @@ register(
         requires=lambda sizes, what: (
             [(n - size(1), f"{what} of no entries") for n in sizes] if what else []
         ),
-    )
-)
-register(
-    Op(
-        "first",
-        "internal",
-        "The first entry along axes, which stay with size 1.",
-        mixes=lambda t, axes: axes,
-        stacks=True,
-        infer=lambda t, axes: (reduced(t, axes, True),),
-        numpy=lambda c, x, axes: c.text(
-            f"{x.code.text}[{', '.join(':1' if i in axes else ':' for i in range(max(axes) + 1))}]"
-        ),
-        view=True,
     )
 )
 register(

@@ -223,7 +223,7 @@ def _extremum(view: View, e: Equation) -> Found:
     """The number goes to the right; what it is then is kept for `_beyond`."""
     bound = number(e.args[-1])
     if len(e.args) == 2 and bound is not None:
-        view.extrema.setdefault((e.op, e.args[0], bound), e.out)
+        view.extrema[e.op, e.args[0], bound] = e.out
     if len(e.args) == 2 and isinstance(e.args[0], Literal) and isinstance(e.args[1], Var):
         return view.m.elementwise(e.op, view.expr(e.args[1]), view.expr(e.args[0]))
     return None
@@ -236,7 +236,7 @@ def _beyond(view: View, e: Equation) -> Found:
         return None
     side = "maximum" if e.op == "gt" else "minimum"
     held = view.extrema.get((side, e.args[0], bound))
-    if held is None:
+    if held is None or held not in view.defined:  # something simpler took its place
         return None
     return view.m.elementwise(e.op, view.expr(held), view.expr(e.args[1]))
 

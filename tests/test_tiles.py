@@ -508,6 +508,7 @@ input x: [N, T, 3]
 param q: [3]
 cost J = mean(einsum("nt,ntd->nd", softmax(x @ q), x)^2)""",
     "places": "dim N\ninput y: [N]\nparam b\ncost J = mean(tanh(y * b * arange(N)))",
+    "as many as rows": "dim N\ninput x: [N]\nparam w: [64]\ncost J = mean(tanh(x * w[:N]))",
     "vectors": "dim N\ninput x: [N], y: [N]\nparam b\ncost J = dot(x * b, y) + norm(stack(b, b))",
     "sum of all": "dim N\ninput x: [N, 2]\nparam b\ncost J = exp(b) * mean(x * b)\noutput m = max(x, axis=1), b",
     "columns": "dim N\ninput x: [N, 3]\nparam w: [3]\np, q = split(concat(x * w, x^2, axis=1), 2, axis=1)\n"
@@ -578,7 +579,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "scan t in 0..2 carry (p = 1.0, h = zeros(N)) {\n    p = tanh(p * b)\n    c = exp(broadcast(p, [N]))\n"
     "    h = tanh(h + y * c / sum(c))\n}\ncost J = mean(h)": ("`broadcast` of a sum over N is no sum over N", "sum"),
     "cost J = mean(reshape(tanh(x * w), [3*N]) * reshape(x.T, [3*N]))":
-        ("`reshape` joins N with another axis", "mean(reshape"),
+        ("`reshape` joins N with another axis", "reshape(x.T"),
     "cost J = mean(tanh(z * b) * reshape(stack(y, y, axis=1), [2*N]))":
         ("a value of [2*N] would have to be cut", "tanh(z * b)"),
 }  # fmt: skip

@@ -508,7 +508,6 @@ input x: [N, T, 3]
 param q: [3]
 cost J = mean(einsum("nt,ntd->nd", softmax(x @ q), x)^2)""",
     "places": "dim N\ninput y: [N]\nparam b\ncost J = mean(tanh(y * b * arange(N)))",
-    "as many as rows": "dim N\ninput x: [N]\nparam w: [64]\ncost J = mean(tanh(x * w[:N]))",
     "vectors": "dim N\ninput x: [N], y: [N]\nparam b\ncost J = dot(x * b, y) + norm(stack(b, b))",
     "sum of all": "dim N\ninput x: [N, 2]\nparam b\ncost J = exp(b) * mean(x * b)\noutput m = max(x, axis=1), b",
     "columns": "dim N\ninput x: [N, 3]\nparam w: [3]\np, q = split(concat(x * w, x^2, axis=1), 2, axis=1)\n"
@@ -600,6 +599,17 @@ def test_refusals(text: str) -> None:
     assert place in (found.span.text if found.span else "")
     slope = split(functions["value_and_grad"], "N")
     assert isinstance(slope, Whole) and slope.why == why
+
+
+def test_as_many_entries_as_rows() -> None:
+    """A part of a param is none of the rows; it is cut where it meets them."""
+    text = "dim N\ninput x: [N]\nparam w: [64]\ncost J = mean(tanh(x * w[:N]))"
+    _, functions = kernels(text)
+    found = split(functions["cost"], "N")
+    assert isinstance(found, Tiles)
+    check_split(found, functions["cost"], SIZES)
+    slope = split(functions["value_and_grad"], "N")
+    assert isinstance(slope, Whole) and slope.why == PART
 
 
 def test_the_first_dim_that_works() -> None:

@@ -581,7 +581,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "scan t in 0..2 carry (p = 1.0, h = zeros(N)) {\n    p = tanh(p * b)\n    c = exp(broadcast(p, [N]))\n"
     "    h = tanh(h + y * c / sum(c))\n}\ncost J = mean(h)": ("`broadcast` of a sum over N is no sum over N", "sum"),
     "cost J = mean(reshape(tanh(x * w), [3*N]) * reshape(x.T, [3*N]))":
-        ("`reshape` joins N with another axis", "mean(reshape"),
+        ("`reshape` joins N with another axis", "reshape(x.T"),
     "cost J = mean(tanh(z * b) * reshape(stack(y, y, axis=1), [2*N]))":
         ("a value of [2*N] would have to be cut", "tanh(z * b)"),
 }  # fmt: skip
@@ -602,6 +602,17 @@ def test_refusals(text: str) -> None:
     assert place in (found.span.text if found.span else "")
     slope = split(functions["value_and_grad"], "N")
     assert isinstance(slope, Whole) and slope.why == why
+
+
+def test_as_many_entries_as_rows() -> None:
+    """A part of a param is none of the rows; it is cut where it meets them."""
+    text = "dim N\ninput x: [N]\nparam w: [64]\ncost J = mean(tanh(x * w[:N]))"
+    _, functions = kernels(text)
+    found = split(functions["cost"], "N")
+    assert isinstance(found, Tiles)
+    check_split(found, functions["cost"], SIZES)
+    slope = split(functions["value_and_grad"], "N")
+    assert isinstance(slope, Whole) and slope.why == PART
 
 
 def test_the_first_dim_that_works() -> None:

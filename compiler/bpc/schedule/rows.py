@@ -204,7 +204,7 @@ class Found:
             if e.op in FILLING and not self.cut(e.args):
                 self.even.add(e.out)
                 return self.rows.axis(e.out.type.shape) is not None
-            return bool(e.args) and self.placed(e) != TOTAL
+            return self.cut(e.args) and self.placed(e) != TOTAL
         except Meets:
             return False
 

@@ -9,6 +9,7 @@ import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 
 class Unavailable(Exception):
@@ -41,7 +42,7 @@ def bpc_at(level):
         import bpc
 
         emit = ("hessian",) if workload.newton else ()
-        options = dict(level=level, settings=workload.settings, emit=emit)
+        options = {"level": level, "settings": workload.settings, "emit": emit}
         return bound(bpc.load(workload.source, **options), workload, params, inputs)
 
     return build
@@ -77,9 +78,9 @@ def jax_jit(workload, params, inputs):
     jax = imported("jax")
     jax.config.update("jax_enable_x64", True)
     if workload.jax:
-        cost = lambda p, *given: workload.jax(jax, p, *given)  # noqa: E731
+        cost = lambda p, *given: workload.jax(jax, p, *given)
     else:
-        cost = lambda p, *given: workload.model(jax.numpy, p, *given)  # noqa: E731
+        cost = lambda p, *given: workload.model(jax.numpy, p, *given)
     step = jax.value_and_grad(cost)
     if workload.newton:
 
@@ -89,7 +90,7 @@ def jax_jit(workload, params, inputs):
             return J, {"w": jax.numpy.linalg.solve(hessian, grads["w"])}
 
     step = jax.jit(step)
-    put = lambda arrays: {k: jax.device_put(jax.numpy.asarray(v)) for k, v in arrays.items()}  # noqa: E731
+    put = lambda arrays: {k: jax.device_put(jax.numpy.asarray(v)) for k, v in arrays.items()}
     given = tuple(put(inputs).values())
     sets = [put(p) for p in params]
     return [lambda p=p: jax.block_until_ready(step(p, *given)) for p in sets], as_is
@@ -102,10 +103,10 @@ def torch_eager(workload, params, inputs, compiled=False):
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if compiled:
         no_compiler(workload)
-    tensor = lambda v: torch.from_numpy(np.array(v))  # noqa: E731
+    tensor = lambda v: torch.from_numpy(np.array(v))
     given = tuple(tensor(v) for v in inputs.values())
     sets, back = [{k: tensor(v) for k, v in p.items()} for p in params], None
-    cost = lambda p, *given: workload.model(torch, p, *given)  # noqa: E731
+    cost = lambda p, *given: workload.model(torch, p, *given)
     if workload.torch:
         made = [workload.torch(torch, p, *given) for p in sets]
         sets, given, cost, back = [m[0] for m in made], *made[0][1:]
@@ -128,7 +129,7 @@ def torch_eager(workload, params, inputs, compiled=False):
         grads = back(grads) if back else grads
         return float(result[0].detach()), {k: grads[k] for k in names}
 
-    return [lambda p=p, leaves=tuple(p.values()): run(p, leaves) for p in sets], read
+    return [partial(run, p, tuple(p.values())) for p in sets], read
 
 
 def torch_newton(torch, cost, sets, given, compiled):
@@ -165,7 +166,7 @@ def autograd_numpy(workload, params, inputs):
     if workload.newton:
         import numpy as np
 
-        cost = lambda w: model(xp, {"w": w}, *given)  # noqa: E731
+        cost = lambda w: model(xp, {"w": w}, *given)
         both, second = autograd.value_and_grad(cost), autograd.hessian(cost)
 
         def step(p):
@@ -183,8 +184,8 @@ def tangent_grad(workload, params, inputs):
     names = list(params[0])
     f = tangent.grad(workload.tangent, wrt=tuple(range(len(names))), preserve_result=True)
     given = tuple(inputs.values())
-    read = lambda r: (r[-1], dict(zip(names, r[:-1], strict=True)))  # noqa: E731
-    return [lambda v=tuple(p.values()): f(*v, *given) for p in params], read
+    read = lambda r: (r[-1], dict(zip(names, r[:-1], strict=True)))
+    return [partial(f, *p.values(), *given) for p in params], read
 
 
 def casadi_function(workload, params, inputs):
@@ -195,7 +196,7 @@ def casadi_function(workload, params, inputs):
     import numpy as np
 
     kind = ca.MX if workload.newton else ca.SX
-    matrix = lambda v: ca.DM(np.asarray(v, dtype=float))  # noqa: E731
+    matrix = lambda v: ca.DM(np.asarray(v, dtype=float))
     symbols = {k: kind.sym(k, *matrix(v).shape) for k, v in (*params[0].items(), *inputs.items())}
     p = {k: symbols[k] for k in params[0]}
     J = workload.casadi(ca, p, *(symbols[k] for k in inputs))

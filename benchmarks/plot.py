@@ -21,9 +21,9 @@ def svg(results, subject="bpc -O2"):
     """Dots right of the line at 1 are slower than the subject."""
     rows = {k: w for k, w in results["workloads"].items() if subject in w["times"]}
     height = TOP + ROW * len(rows) + 40
+    box = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         text(LEFT, 18, f"time / time of {subject}, {results['threads']} thread(s)"),
     ]

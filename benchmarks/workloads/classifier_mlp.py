@@ -1,5 +1,7 @@
 """Classifiers of 784 inputs with relu and cross entropy."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.workload import Workload
@@ -18,7 +20,7 @@ cost J = mean(cross_entropy(h[2] @ W[3] + b[3], label))
 
 def make(rng, widths, batch):
     params = {}
-    for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False), 1):
+    for i, (before, after) in enumerate(pairwise(widths), 1):
         params[f"W{i}"] = rng.normal(size=(before, after)) * (2 / before) ** 0.5
         params[f"b{i}"] = 0.1 * rng.normal(size=after)
     x, label = rng.random((batch, widths[0])), rng.integers(0, widths[-1], batch)
@@ -50,9 +52,11 @@ def by_hand(p, x, label):
 
 
 def tuned(p, x, label):
+    """A maximum with an array of zeros takes a third of the time of one with a number."""
     real, n = x.dtype, len(x)
     h1, h2 = (np.empty((n, p[b].size), real) for b in ("b1", "b2"))
     d1, d2 = np.empty_like(h1), np.empty_like(h2)
+    zero1, zero2 = np.zeros_like(h1), np.zeros_like(h2)
     on1, on2 = np.empty(h1.shape, bool), np.empty(h2.shape, bool)
     z = np.empty((n, p["b3"].size), real)
     column = np.empty((n, 1), real)
@@ -62,10 +66,10 @@ def tuned(p, x, label):
     def run(p, x, label):
         np.dot(x, p["W1"], h1)
         np.add(h1, p["b1"], h1)
-        np.maximum(h1, zero, h1)
+        np.maximum(h1, zero1, out=h1)
         np.dot(h1, p["W2"], h2)
         np.add(h2, p["b2"], h2)
-        np.maximum(h2, zero, h2)
+        np.maximum(h2, zero2, out=h2)
         np.dot(h2, p["W3"], z)
         np.add(z, p["b3"], z)
         np.maximum.reduce(z, axis=1, keepdims=True, out=column)
@@ -78,11 +82,11 @@ def tuned(p, x, label):
         np.multiply(z, column, z)
         z[rows, label] -= share
         np.dot(z, p["W3"].T, d2)
-        np.less_equal(h2, zero, on2)
-        np.copyto(d2, zero, where=on2)
+        np.greater(h2, zero, on2)
+        np.multiply(d2, on2, d2)
         np.dot(d2, p["W2"].T, d1)
-        np.less_equal(h1, zero, on1)
-        np.copyto(d1, zero, where=on1)
+        np.greater(h1, zero, on1)
+        np.multiply(d1, on1, d1)
         return J, {
             "W1": np.dot(x.T, d1),
             "b1": np.dot(ones, d1),
@@ -133,8 +137,8 @@ def workload(widths, batch, **rest):
         model=model,
         jax=jax,
         torch=torch,
-        sizes=dict(widths=widths, batch=batch),
-        small=dict(widths=(12, 9, 7, 5), batch=11),
+        sizes={"widths": widths, "batch": batch},
+        small={"widths": (12, 9, 7, 5), "batch": 11},
         **rest,
     )
 

@@ -30,7 +30,7 @@ def on_floats(p, x, y):
     if not on:
         a1 = 0.0
     a2 = w2 * a1 + p["b2"]
-    d = (a2 if a2 > 0.0 else 0.0) - y
+    d = max(a2, 0.0) - y
     d2 = d if a2 > 0.0 else 0.0
     d1 = d2 * w2 if on else 0.0
     return 0.5 * d * d, {"w1": d1 * x, "b1": d1, "w2": d2 * a1, "b2": d2}

@@ -39,10 +39,10 @@ def tuned(p, x, y, tile=1024):
             np.abs(Z, E)
             np.negative(E, E)
             np.exp(E, E)  # exp(-|z|)
-            np.maximum(Z, 0.0, T)
+            np.maximum(Z, 0.0, out=T)
             total += np.dot(T, ones) - np.dot(Y, Z)
             np.greater(Z, 0.0, T)  # sigmoid(z) = (1 if z > 0 else e) / (1 + e)
-            np.maximum(T, E, T)
+            np.maximum(T, E, out=T)
             np.add(E, ones, E)
             np.divide(T, E, T)
             np.log(E, E)
@@ -93,6 +93,6 @@ LOGISTIC = Workload(
     jax=jax,
     torch=torch,
     tangent=for_tangent,
-    sizes=dict(n=100_000, d=50),
-    small=dict(n=2500, d=5),
+    sizes={"n": 100_000, "d": 50},
+    small={"n": 2500, "d": 5},
 )

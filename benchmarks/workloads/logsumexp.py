@@ -103,8 +103,8 @@ VECTOR = Workload(
     model=vector_model,
     jax=lambda jax, p: jax.nn.logsumexp(p["x"]),
     torch=vector_torch,
-    sizes=dict(n=1_000_000),
-    small=dict(n=20_001),
+    sizes={"n": 1_000_000},
+    small={"n": 20_001},
 )
 ROWS = Workload(
     name="logsumexp_rows",
@@ -117,6 +117,6 @@ ROWS = Workload(
     model=rows_model,
     jax=lambda jax, p: jax.numpy.mean(jax.nn.logsumexp(p["x"], axis=1)),
     torch=rows_torch,
-    sizes=dict(n=1000, m=1000),
-    small=dict(n=37, m=21),
+    sizes={"n": 1000, "m": 1000},
+    small={"n": 37, "m": 21},
 )

@@ -41,7 +41,7 @@ def tuned(p, x, y):
         np.exp(e, e)
         total = np.maximum(z, 0.0, out=t).sum() - np.dot(y, z)
         np.greater(z, 0.0, t)
-        np.maximum(t, e, t)
+        np.maximum(t, e, out=t)
         np.add(e, one, e)
         np.divide(t, e, t)
         np.log(e, e)
@@ -98,6 +98,6 @@ NEWTON = Workload(
     tangent="no Hessians of NumPy code",
     casadi=casadi,
     newton=True,
-    sizes=dict(n=1000, d=20),
-    small=dict(n=50, d=4),
+    sizes={"n": 1000, "d": 20},
+    small={"n": 50, "d": 4},
 )

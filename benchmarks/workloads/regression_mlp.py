@@ -1,5 +1,7 @@
 """Nets with tanh and a mean squared error: two hidden layers, and one for the tiny models."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.workload import Workload
@@ -26,7 +28,7 @@ cost J = mean((h @ W[2] + b[2] - y)^2)
 
 def make(rng, widths, batch):
     params = {}
-    for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False), 1):
+    for i, (before, after) in enumerate(pairwise(widths), 1):
         params[f"W{i}"] = rng.normal(size=(before, after)) / before**0.5
         params[f"b{i}"] = 0.1 * rng.normal(size=after)
     x, y = rng.normal(size=(batch, widths[0])), rng.normal(size=(batch, widths[-1]))
@@ -130,7 +132,7 @@ def casadi(ca, p, x, y):
     return ca.sumsqr(h - y) / (y.shape[0] * y.shape[1])
 
 
-SHARED = dict(make=make, tuned=tuned, model=model, casadi=casadi)
+SHARED = {"make": make, "tuned": tuned, "model": model, "casadi": casadi}
 SMALL = Workload(
     name="mlp_small",
     title="MLP 4-16-16-3, batch 8",
@@ -138,7 +140,7 @@ SMALL = Workload(
     dtype="float32",
     numpy=two_by_hand,
     tangent=two_tangent,
-    sizes=dict(widths=(4, 16, 16, 3), batch=8),
+    sizes={"widths": (4, 16, 16, 3), "batch": 8},
     first=True,
     **SHARED,
 )
@@ -149,8 +151,8 @@ MEDIUM = Workload(
     dtype="float32",
     numpy=two_by_hand,
     tangent=two_tangent,
-    sizes=dict(widths=(10, 32, 32, 3), batch=32),
-    small=dict(widths=(10, 32, 32, 3), batch=32),
+    sizes={"widths": (10, 32, 32, 3), "batch": 32},
+    small={"widths": (10, 32, 32, 3), "batch": 32},
     **SHARED,
 )
 TINY = Workload(
@@ -160,7 +162,7 @@ TINY = Workload(
     dtype="float64",
     numpy=one_by_hand,
     tangent=one_tangent,
-    sizes=dict(widths=(2, 4, 1), batch=4),
+    sizes={"widths": (2, 4, 1), "batch": 4},
     many=1000,
     **SHARED,
 )

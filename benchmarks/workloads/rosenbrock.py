@@ -120,6 +120,6 @@ THOUSAND = Workload(
     tuned=vector_tuned,
     model=vector_model,
     casadi=vector_casadi,
-    sizes=dict(n=1000),
-    small=dict(n=50),
+    sizes={"n": 1000},
+    small={"n": 50},
 )

@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-
 from benchmarks import checking, contenders, plot, ratios, report
 from benchmarks.workloads import ALL
 
@@ -83,7 +82,13 @@ def suite():
     """Results of two workloads, as a run gives them."""
     first = {"seconds": 1.5, "peak_mb": 80.0, "growth_mb": 9.0}
     rows = {
-        "a": {"bpc -O2": 1e-6, "NumPy": 2e-6, "NumPy tuned": 1e-6, "JAX jit": 8e-6, "PyTorch": 9e-6},
+        "a": {
+            "bpc -O2": 1e-6,
+            "NumPy": 2e-6,
+            "NumPy tuned": 1e-6,
+            "JAX jit": 8e-6,
+            "PyTorch": 9e-6,
+        },
         "b": {"bpc -O2": 4e-3, "NumPy": 4e-3, "NumPy tuned": 1e-3, "PyTorch": 2e-3},
     }
     return {
@@ -104,7 +109,9 @@ def test_ratios():
     assert found["rows"]["b"]["fastest/bpc"] == 0.5
     assert found["mean"]["fastest/bpc"] == pytest.approx(2.0)
     assert found["min"]["tuned/bpc"] == 0.25
-    assert ratios.combined([{"x": {"t": t, "s": "s"}} for t in (1, 5, 2)]) == {"x": {"t": 2, "s": "s"}}
+    assert ratios.combined([{"x": {"t": t, "s": "s"}} for t in (1, 5, 2)]) == {
+        "x": {"t": 2, "s": "s"}
+    }
 
 
 def test_tables_and_plot():

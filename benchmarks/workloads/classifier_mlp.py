@@ -143,5 +143,5 @@ def workload(widths, batch, **rest):
     )
 
 
-MLP_784 = workload((784, 256, 128, 10), 128, key="784", first=True)
+MLP_784 = workload((784, 256, 128, 10), 128, key="784")
 MLP_1024 = workload((784, 1024, 1024, 10), 128, key="1024")

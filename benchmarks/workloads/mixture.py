@@ -138,5 +138,4 @@ MIXTURE = Workload(
     torch=torch,
     sizes={"n": 5000, "d": 10, "k": 20},
     small={"n": 40, "d": 3, "k": 20},
-    first=True,
 )

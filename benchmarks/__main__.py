@@ -1,9 +1,12 @@
 """`python -m benchmarks`: every workload, all contenders side by side; tables, JSON and a plot.
 
-python -m benchmarks                         all, into benchmarks/results/
-python -m benchmarks --only lstm lenet --no-first
-python -m benchmarks gradient-ratio          what a gradient costs beside its cost
-python -m benchmarks compiling               how long bpc takes
+    python -m benchmarks                         all, into benchmarks/results/
+    python -m benchmarks --only lstm lenet --no-first
+    python -m benchmarks gradient-ratio          what a gradient costs beside its cost
+    python -m benchmarks compiling               how long bpc takes
+    python -m benchmarks readme                  the table of README.md, from results/
+
+With `--threads 2` the files are results-2-threads.*.
 """
 
 import argparse
@@ -12,7 +15,7 @@ import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("gradient-ratio", "compiling")
+PARTS = ("gradient-ratio", "compiling", "readme")
 
 
 def parser():

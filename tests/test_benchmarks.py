@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from benchmarks import checking, contenders, plot, ratios, report
+from benchmarks import checking, contenders, plot, ratios, readme, report
 from benchmarks.workloads import ALL
 
 
@@ -137,3 +137,10 @@ def test_tables_and_plot():
     picture = ElementTree.fromstring(plot.svg(results))
     dots = [e for e in picture.iter() if e.tag.endswith("circle")]
     assert len(dots) == 4 + 4 + 3  # the legend, and what took part
+
+
+def test_readme_shows_the_results():
+    text = readme.README.read_text(encoding="utf-8")
+    results = json.loads(readme.RESULTS.read_text(encoding="utf-8"))
+    assert readme.replaced(text, results) == text
+    assert readme.replaced(text, results | {"machine": "another"}) != text

@@ -11,7 +11,7 @@ param a, b, c, d, s
 y = a * tanh(b * x + c) * exp(-d * x^2) + s
 cost J = mean(log(1 + (y - data)^2))
 """
-TILE = 8192
+TILE = 16384
 
 
 def make(rng, n):
@@ -101,7 +101,7 @@ SHARED = {
     "tuned": tuned,
     "model": model,
     "tangent": for_tangent,
-    "small": {"n": 9001},
+    "small": {"n": 20_001},
 }
 CURVE_F64 = Workload(
     name="curve_f64",

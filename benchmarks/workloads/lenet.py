@@ -289,5 +289,4 @@ LENET = Workload(
     torch=torch,
     sizes={"n": 32},
     small={"n": 3},
-    first=True,
 )

@@ -1,48 +1,125 @@
-"""`python -m benchmarks`: all workloads, as Markdown tables."""
+"""`python -m benchmarks`: every workload, all contenders side by side; tables, JSON and a plot.
 
-import os
+    python -m benchmarks                         all, into benchmarks/results/
+    python -m benchmarks --only lstm lenet --no-first
+    python -m benchmarks gradient-ratio          what a gradient costs beside its cost
+    python -m benchmarks compiling               how long bpc takes
+    python -m benchmarks readme                  the table of README.md, from results/
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+With `--threads 2` the files are results-2-threads.*.
+"""
 
-import numpy as np
+import argparse
+import json
+import sys
+from pathlib import Path
 
-from benchmarks import compiling, lecture_net, small_mlp
-from benchmarks.timing import alternate
-
-
-def compare(contenders, tolerance):
-    """Raise AssertionError unless all agree with the first."""
-    results = {name: run() for name, run in contenders.items()}
-    (first, (value, grads)), *others = results.items()
-    for name, (other, by) in others:
-        detach = lambda v: np.asarray(v.detach() if hasattr(v, "detach") else v)
-        np.testing.assert_allclose(detach(other), value, rtol=tolerance, err_msg=f"{name} {first}")
-        for key, grad in grads.items():
-            np.testing.assert_allclose(detach(by[key]), grad, rtol=tolerance, atol=1e-5)
+RESULTS = Path(__file__).parent / "results"
+PARTS = ("gradient-ratio", "compiling", "readme")
 
 
-def table(title, times):
-    print(f"\n{title}\n\n| | µs | of bpc -O1 |\n|---|---|---|")
-    for name, seconds in times.items():
-        print(f"| {name} | {seconds * 1e6:.2f} | {seconds / times['bpc -O1']:.2f} |")
+def parser():
+    p = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
+    p.add_argument("--only", nargs="+", metavar="NAME", help="these workloads")
+    p.add_argument("--contenders", nargs="+", metavar="NAME", help="these contenders")
+    p.add_argument("--rounds", type=int, default=9, help="alternating rounds (9)")
+    p.add_argument("--repeat", type=int, default=1, metavar="K", help="runs of all, their medians")
+    p.add_argument("--threads", type=int, default=1, help="for each contender (1)")
+    p.add_argument("--no-first", action="store_true", help="without what needs new processes")
+    p.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="benchmarks/results")
+    p.add_argument("--list", action="store_true", help="workloads and contenders")
+    return p
 
 
-def main():
-    print("One thread, medians of 15 alternating rounds; results compared before timing.")
-    for title, module, tolerance in (
-        ("Lecture net L4, scalars, value and gradient", lecture_net, 1e-6),
-        ("MLP 4-16-16-3, batch 8, float32, value and gradient", small_mlp, 1e-4),
-    ):
-        contenders = module.contenders()
-        compare(contenders, tolerance)
-        table(title, alternate(contenders))
-    print("\nCompiling\n\n| | seconds |\n|---|---|")
-    print(f"| `bpc compile examples/digits.bp`, wall | {compiling.command():.2f} |")
-    print(f"| importing its output after NumPy | {compiling.importing():.4f} |")
-    for n, seconds in compiling.growth().items():
-        print(f"| {n} statements, {10 * n} scalar parameters | {seconds:.2f} |")
+def chosen(options, names, given, what):
+    """The names that were given, or all. Usage errors for others."""
+    if unknown := [name for name in given or () if name not in names]:
+        options.error(f"no {what} {', '.join(unknown)}; there are {', '.join(names)}")
+    return [name for name in names if not given or name in given]
+
+
+def main(arguments):
+    if arguments and arguments[0] in PARTS:
+        from importlib import import_module
+
+        part = import_module(f"benchmarks.{arguments[0].replace('-', '_')}")
+        return part.main(arguments[1:])
+    command = parser()
+    options = command.parse_args(arguments)
+    if options.rounds < 1 or options.repeat < 1 or options.threads < 1:
+        command.error("--rounds, --repeat and --threads are 1 or more")
+
+    from benchmarks.threads import limit
+
+    limit(options.threads)
+
+    from benchmarks.contenders import CONTENDERS
+    from benchmarks.workloads import ALL
+
+    names = chosen(command, CONTENDERS, options.contenders, "contender")
+    workloads = [ALL[n] for n in chosen(command, ALL, options.only, "workload")]
+    if options.list:
+        for w in workloads:
+            print(f"{w.name:16} {w.title}, {w.dtype}")
+        print("\n" + "\n".join(names))
+        return 0
+    results = measured(options, names, workloads)
+    write(options.out, results)
+    return 0
+
+
+def measured(options, names, workloads):
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from benchmarks import compiling, machine, ratios, suite
+    from benchmarks.contenders import CONTENDERS
+
+    with Progress(console=Console(stderr=True)) as progress:
+        firsts = 0 if options.no_first else sum(w.first for w in workloads)
+        total = options.repeat * (len(workloads) + firsts)
+        task = progress.add_task("", total=total + 1)
+        begun = []
+
+        def step(text):
+            progress.update(task, description=text, completed=len(begun))
+            begun.append(text)
+
+        settings = (options.rounds, options.threads, not options.no_first)
+        runs = [suite.run(workloads, names, *settings, step) for _ in range(options.repeat)]
+        found = ratios.combined(runs)
+        step("packages")
+        extra = {}
+        if not options.no_first:
+            extra = {"packages": suite.packages(names), "compiling": compiling.measured()}
+    peers = [n for n in names if CONTENDERS[n].peer]
+    return {
+        "machine": machine.kind(),
+        "blas": machine.blas(),
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "repeat": options.repeat,
+        "versions": machine.versions(p for n in names for p in CONTENDERS[n].packages),
+        "contenders": names,
+        "workloads": found,
+        "ratios": ratios.summary(found, peers),
+        **extra,
+    }
+
+
+def write(folder, results):
+    """The three files, and the tables on stdout."""
+    from benchmarks.plot import svg
+    from benchmarks.report import markdown
+
+    folder.mkdir(parents=True, exist_ok=True)
+    suffix = "" if results["threads"] == 1 else f"-{results['threads']}-threads"
+    text = markdown(results)
+    (folder / f"results{suffix}.md").write_text(text, encoding="utf-8")
+    (folder / f"results{suffix}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / f"results{suffix}.svg").write_text(svg(results), encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

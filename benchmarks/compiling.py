@@ -59,3 +59,24 @@ def growth(sizes=(200, 500, 1000, 2000)):
         bpc.compile_source(text, "chain.bp")
         found[n] = time.perf_counter() - start
     return found
+
+
+def measured():
+    """All of it, by what it is."""
+    found = {
+        "`bpc compile examples/digits.bp`, wall": command(),
+        "importing its output after NumPy": importing(),
+    }
+    for n, seconds in growth().items():
+        found[f"{n} statements, {10 * n} scalar parameters"] = seconds
+    return found
+
+
+def main(arguments):
+    """Print the table."""
+    if arguments:
+        sys.exit("python -m benchmarks compiling takes no arguments")
+    print("| | seconds |\n|---|---|")
+    for what, seconds in measured().items():
+        print(f"| {what} | {seconds:.4f} |")
+    return 0

@@ -1,7 +1,7 @@
 """What a gradient costs beside its cost, for each net of examples/.
 
-    python -m benchmarks.gradient_ratio
-    python -m benchmarks.gradient_ratio --lines 10 lenet adding
+    python -m benchmarks gradient-ratio
+    python -m benchmarks gradient-ratio --lines 10 lenet adding
 
 One thread, medians of alternating rounds. `--lines` adds the lines of the generated gradient that
 take the most time, from a run in which each is timed.
@@ -9,15 +9,14 @@ take the most time, from a run in which each is timed.
 
 import argparse
 import ast
-import os
-import sys
 import time
 import types
 from collections import Counter
 from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+from benchmarks.threads import limit
+
+limit(1)
 
 import numpy as np
 
@@ -99,14 +98,16 @@ def slow_lines(name, level, count, rounds):
         yield spent / seconds.total(), line
 
 
-def main():
+def main(arguments):
     """Print the table, and the lines that are asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks gradient-ratio", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NET", help=", ".join(INPUTS))
     parser.add_argument("--level", type=int, default=1, choices=(0, 1, 2))
     parser.add_argument("--lines", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     names = options.names or list(INPUTS)
     if unknown := [name for name in names if name not in INPUTS]:
         parser.error(f"no net {', '.join(unknown)}")
@@ -119,7 +120,3 @@ def main():
         for share, line in slow_lines(name, options.level, options.lines, options.rounds):
             print(f"{share:6.1%}  {line}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -34,6 +34,12 @@ LINEAR = {"jvp": "cost", "hvp": "value_and_grad", "jacobian": "forward"}
 STAGES = ("ast", "ir", "grad", "opt")
 #: what a module may have besides, by the names that `--emit` knows
 EMIT = (*KERNELS, *OPTIMISERS)
+#: told of each stage as it ends: what it is called, and what came out of it
+Watch = Callable[[str, str], None]
+
+
+def _unwatched(stage: str, result: str) -> None:
+    """Nobody looks on."""
 
 
 class UsageError(Exception):
@@ -50,13 +56,15 @@ def compile_source(
     emit: Iterable[str] = (),
     limit: int = LIMIT,
     verify_ir: bool = False,
+    timings: Watch | None = None,
 ) -> str:
     """The text of the Python module for the model in `text`.
 
     `name` stands in messages and comments; `level` is 0, 1 or 2; `settings` are dims and consts to
     set; `wrt` names what the gradient is by, instead of all params; `emit` names further functions
     to write, of EMIT; `limit` bounds the steps that `def` and `for` expand to; `verify_ir` checks the
-    IR after each pass.
+    IR after each pass; `timings` is called as each stage ends, with its name and what came out, such
+    as `("parse", "12 statements")`.
     Raises BpcError with all diagnostics, UsageError.
     """
     if level not in ADJOINT:
@@ -64,13 +72,22 @@ def compile_source(
     source = Source(name, text.removeprefix("\ufeff"))
     wrt, emit = ([x] if isinstance(x, str) else x for x in (wrt, emit))
     targets, extras = tuple(dict.fromkeys(wrt)), _emitted(emit)
+    done = timings or _unwatched
     with _no_collection():
-        program = front(source, settings or {}, limit)
+        program = front(source, settings or {}, limit, done)
         examples = batch_dim(program) if "per_example" in extras else ""
-        program = differentiate(program, source, targets, level, verify_ir, limit)
+        program = differentiate(program, source, targets, level, verify_ir, limit, done)
         program = replace(extend(program, targets, extras, verify_ir), batch=examples)
-        program = optimise(program, level, verify_ir)
-        return write_module(program, source, VERSION, level, targets, extras)
+        done("emit", ", ".join(extras))
+        program = optimise(program, level, verify_ir, done)
+        module = write_module(program, source, VERSION, level, targets, extras)
+        done("codegen", f"{module.count(chr(10))} lines")
+        return module
+
+
+def _size(functions: Mapping[str, Function]) -> str:
+    """What a stage that makes IR reports."""
+    return f"{sum(len(f.body) for f in functions.values())} equations"
 
 
 def _emitted(names: Iterable[str]) -> tuple[str, ...]:
@@ -116,13 +133,21 @@ def execute(code: str, name: str) -> ModuleType:
     return module
 
 
-def front(source: Source, settings: Mapping[str, int | float], limit: int = LIMIT) -> Program:
+def front(
+    source: Source,
+    settings: Mapping[str, int | float],
+    limit: int = LIMIT,
+    done: Watch = _unwatched,
+) -> Program:
     """Text to primal IR."""
     model, diagnostics = parse(source)
+    done("parse", f"{len(model.statements)} statements")
     try:
-        return lower(model, diagnostics, settings, limit, _library)
+        program = lower(model, diagnostics, settings, limit, _library)
     except SettingError as error:
         raise UsageError(str(error)) from None
+    done("lower", _size(program.functions))
+    return program
 
 
 @cache
@@ -139,6 +164,7 @@ def differentiate(
     level: int,
     check: bool = False,
     limit: int = LIMIT,
+    done: Watch = _unwatched,
 ) -> Program:
     """The program, prepared by the passes on the primal, with its `value_and_grad`."""
     by = {a.key: a.var for a in (*program.params, *program.inputs)}
@@ -153,10 +179,13 @@ def differentiate(
 
     functions = {k: expand(f, prepare, limit // 3) for k, f in program.functions.items()}
     functions = {k: run(f, PRIMAL[level], check) for k, f in functions.items()}
+    done("primal passes", _size(functions))
     grad = gradient(functions["cost"], targets, Span(source, 0, 0), edges=level == 0)
     if check:
         verify(grad, "reverse")
-    return replace(program, functions={**functions, "value_and_grad": grad})
+    functions["value_and_grad"] = grad
+    done("reverse", _size(functions))
+    return replace(program, functions=functions)
 
 
 def batch_dim(program: Program) -> str:
@@ -203,20 +232,32 @@ def along(function: Function) -> Function:
     return unnamed(replace(function, results=results, labels=labels), function.results[:half])
 
 
-def optimise(program: Program, level: int, check: bool = False) -> Program:
+def optimise(
+    program: Program, level: int, check: bool = False, done: Watch = _unwatched
+) -> Program:
     """The program after the passes that follow the reverse pass."""
     functions = {k: run(f, ADJOINT[level], check) for k, f in program.functions.items()}
+    done("adjoint passes", _size(functions))
     for name, function in functions.items():
         if any(e.op == "scan" for e in function.body):
             functions[name] = run(function, LOOPS[level], check)
+    done("loop passes", _size(functions))
     return replace(program, functions=functions)
 
 
 def run(function: Function, passes: Iterable[Pass], check: bool) -> Function:
-    """A function after some passes, verified after each if wanted."""
+    """A function after some passes, verified after each if wanted.
+
+    A pass is left out where it has seen this very function, and had nothing to change.
+    """
+    settled: dict[Pass, Function] = {}
     for apply in passes:
-        function = _deep(apply)(function)
-        if check:
+        if settled.get(apply) is function:
+            continue
+        before, function = function, _deep(apply)(function)
+        if function is before:
+            settled[apply] = function
+        elif check:
             verify(function, getattr(apply, "__name__", str(apply)))
     return function
 

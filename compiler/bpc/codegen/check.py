@@ -116,11 +116,11 @@ def _check(text: str) -> None:
 def _parts(function: str, before: int) -> Iterator[tuple[str, int]]:
     """A function in parts of some hundred lines, each with the number of lines before it.
 
-    They are cut between statements of the body, as it seems; that each part parses by itself shows
-    that no statement or text was cut in two.
+    They are cut between statements of the body, as it seems, never among the parameters; that each
+    part parses by itself shows that no statement or text was cut in two.
     """
     start, heading = 0, ""
-    for count, match in enumerate(STATEMENT.finditer(function), 1):
+    for count, match in enumerate(STATEMENT.finditer(function, function.index("):\n")), 1):
         if count % AT_ONCE == 0:
             yield heading + function[start : match.end()], before - bool(heading)
             before += function.count("\n", start, match.end())

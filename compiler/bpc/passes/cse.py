@@ -22,7 +22,7 @@ def cse(function: Function) -> Function:
     def rule(view: View, equation: Equation) -> Expr | Atom | None:
         if equation.op == "identity" or len(equation.outs) > 1:
             return None
-        args = [_key(a) for a in equation.args]
+        args = [id(a) if isinstance(a, Var) else (repr(a.value), a.type) for a in equation.args]
         if OPS[equation.op].commutes:
             args.sort(key=repr)
         key = (equation.op, tuple(args), equation.attrs, equation.out.type.kind)
@@ -32,9 +32,3 @@ def cse(function: Function) -> Function:
         return first
 
     return rewrite(function, rule)
-
-
-def _key(atom: Atom) -> object:
-    if isinstance(atom, Literal):
-        return repr(atom.value), atom.type
-    return id(atom)

@@ -100,34 +100,36 @@ class _Unexpected(Exception):
     """The next token does not fit."""
 
 
-#: a state to shift to; or how many values a rule takes, where it goes on, and what it makes of them
-Step = int | tuple[int, str, Callable[[list[Any]], Any] | None]
+#: for each state, by the type of the next token or the name of the last rule: the state after it,
+#: or the rule that ends (how many values it takes, its name, what makes one value of them)
+Table = list[dict[str, Any]]
 
 
 @cache
-def _table() -> list[dict[str, Step]]:
-    """The steps from each state, by the type of the next token or the name of a rule."""
+def _table() -> Table:
     conf = cast(Any, _lark().parse_interactive().parser_state).parse_conf
-    table: list[dict[str, Step]] = [{} for _ in conf.states]
+    table: Table = [{} for _ in conf.states]
     for state, actions in conf.states.items():
         for type, (_, arg) in actions.items():
-            table[state][type] = arg if isinstance(arg, int) else _reduction(arg, conf.callbacks)
+            step = arg if isinstance(arg, int) else _reduction(arg, conf.callbacks)
+            table[state][str(type)] = step  # lark's own strings compare slowly
     return table
 
 
-def _reduction(rule: Any, callbacks: Any) -> Step:
+def _reduction(
+    rule: Any, callbacks: dict[Any, Any]
+) -> tuple[int, str, Callable[[list[Any]], Any] | None]:
     """The step that ends a rule; one that only passes its child on makes nothing."""
     passes_on = rule.options.expand1 and not rule.alias and len(rule.expansion) == 1
-    return len(rule.expansion), rule.origin.name, None if passes_on else callbacks[rule]
+    return len(rule.expansion), str(rule.origin.name), None if passes_on else callbacks[rule]
 
 
-def _advance(
-    table: list[dict[str, Step]], states: list[int], values: list[Any], lexeme: Lexeme
-) -> None:
+def _advance(table: Table, states: list[int], values: list[Any], lexeme: Lexeme) -> None:
     """Take one token, after all rules that end before it; _Unexpected."""
+    type = lexeme.type
     while True:
-        step = table[states[-1]].get(lexeme.type)
-        if isinstance(step, int):
+        step = table[states[-1]].get(type)
+        if step.__class__ is int:
             states.append(step)
             values.append(lexeme)
             return
@@ -135,11 +137,10 @@ def _advance(
             raise _Unexpected
         count, origin, make = step
         if make is not None:
-            children = values[-count:] if count else []
-            del values[len(values) - count :]
-            values.append(make(children))
+            first = len(values) - count
+            values[first:] = [make(values[first:])]
         del states[len(states) - count :]
-        states.append(cast(int, table[states[-1]][origin]))
+        states.append(table[states[-1]][origin])
 
 
 class _Reader:

@@ -20,7 +20,7 @@ FORWARD = ("forward", "jacobian")
 
 def plain(text: str) -> str:
     """Text that can stand in a comment or a docstring."""
-    kept = "".join(c if c.isprintable() else "?" for c in text)
+    kept = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
     return kept.replace("\\", "/").replace('"', "'")
 
 

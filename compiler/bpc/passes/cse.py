@@ -24,8 +24,8 @@ def cse(function: Function) -> Function:
             return None
         args = [id(a) if isinstance(a, Var) else (repr(a.value), a.type) for a in equation.args]
         if OPS[equation.op].commutes:
-            args.sort(key=repr)
-        key = (equation.op, tuple(args), equation.attrs, equation.out.type.kind)
+            args.sort(key=hash)
+        key = (equation.op, tuple(args), equation.attrs, equation.outs[0].type.kind)
         first = seen.get(key)
         if first is None:
             seen[key] = equation.out

@@ -86,7 +86,7 @@ def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Lexeme]]:
     pattern, words, ignored = _terminals()
     lexemes = []
     for match in pattern.finditer(source.text):  # UNKNOWN is any character: nothing is skipped
-        type, text = cast(str, match.lastgroup), match[0]
+        type, text = match.lastgroup or "", match[0]
         if type == "NAME":
             lexemes.append(Lexeme(words.get(text, type), text, source, *match.span()))
         elif type not in ignored:

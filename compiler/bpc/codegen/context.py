@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 from bpc.codegen.names import Names
@@ -73,7 +72,7 @@ class Writer:
 
     def locals(self) -> Names:
         """Names for a function's variables: those of arguments and dims are taken."""
-        return deepcopy(self.names)
+        return self.names.copy()
 
     def comment(self, span: Span) -> str:
         """`file.bp:12`."""

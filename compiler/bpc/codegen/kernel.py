@@ -71,7 +71,8 @@ class Kernel:
                 self.open_entries(equation, comment)
                 self.loop(Loop.of(equation), comment)
                 continue
-            self.open_entries(equation, comment)
+            if self.entries:
+                self.open_entries(equation, comment)
             code = self.render(equation)
             out = equation.out
             self.origin[out] = equation

@@ -99,7 +99,7 @@ def _header(w: Writer, version: str, level: int) -> list[str]:
 def _imports(body: str) -> list[str]:
     lines = ["import math", ""] if re.search(r"\bmath\.", body) else []
     lines.append("import numpy as np")
-    if re.search(r"\bspecial\.", body):
+    if "special." in body and re.search(r"\bspecial\.", body):
         lines.append("from scipy import special")
     return [*lines, ""]
 

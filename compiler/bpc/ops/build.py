@@ -264,6 +264,8 @@ def _kinds(op: Op, values: tuple[Value, ...]) -> tuple[str, str]:
     for value in relevant:
         kind = value.atom.type.kind if isinstance(value, Expr) else kind_of(value)
         widest = max(widest, KINDS.index(kind))
+        if widest == 2:
+            break
     if wanted == "number" and widest == 0:
         widest = 2  # a bool counts as 0 or 1 where a real is due
     kind = KINDS[widest]

@@ -18,13 +18,17 @@ Key = tuple[object, ...]
 def cse(function: Function) -> Function:
     """Give each distinct value one equation."""
     seen: dict[Key, Var] = {}
+    numbers: dict[Key, Literal] = {}
 
     def rule(view: View, equation: Equation) -> Expr | Atom | None:
         if equation.op == "identity" or len(equation.outs) > 1:
             return None
-        args = [id(a) if isinstance(a, Var) else (repr(a.value), a.type) for a in equation.args]
+        args = [
+            id(a if isinstance(a, Var) else numbers.setdefault((repr(a.value), a.type), a))
+            for a in equation.args
+        ]
         if OPS[equation.op].commutes:
-            args.sort(key=hash)
+            args.sort()
         key = (equation.op, tuple(args), equation.attrs, equation.outs[0].type.kind)
         first = seen.get(key)
         if first is None:

@@ -78,16 +78,18 @@ def compile_source(
         examples = batch_dim(program) if "per_example" in extras else ""
         program = differentiate(program, source, targets, level, verify_ir, limit, done)
         program = replace(extend(program, targets, extras, verify_ir), batch=examples)
-        done("emit", ", ".join(extras))
+        if extras:
+            done("emit", ", ".join(extras))
         program = optimise(program, level, verify_ir, done)
         module = write_module(program, source, VERSION, level, targets, extras)
-        done("codegen", f"{module.count(chr(10))} lines")
+        lines = module.count("\n")
+        done("codegen", f"{lines:,} lines")
         return module
 
 
 def _size(functions: Mapping[str, Function]) -> str:
     """What a stage that makes IR reports."""
-    return f"{sum(len(f.body) for f in functions.values())} equations"
+    return f"{sum(len(f.body) for f in functions.values()):,} equations"
 
 
 def _emitted(names: Iterable[str]) -> tuple[str, ...]:
@@ -141,7 +143,7 @@ def front(
 ) -> Program:
     """Text to primal IR."""
     model, diagnostics = parse(source)
-    done("parse", f"{len(model.statements)} statements")
+    done("parse", f"{len(model.statements):,} statements")
     try:
         program = lower(model, diagnostics, settings, limit, _library)
     except SettingError as error:

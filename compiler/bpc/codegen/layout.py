@@ -22,6 +22,9 @@ _ELEMENT_END = re.compile(r""".*[\w)\]]\[(?:[^\[\]"']*|"[^"\[\]]*")\]""")
 # Characters one column wide to Black.
 _NARROW = re.compile("[\x20-\x7e\xa1-\u02ff\u0370-\u0482\u1e00-\u1fff\u2010-\u2027\u2030-\u205e"
                      "\u2070-\u20cf\u2100-\u2319]*")  # fmt: skip
+_BRACKET = re.compile(r'"[^"]*"|[(\[{]|[)\]}]|,')
+# What may stand around brackets that are opened without a look at operators.
+_OUTSIDE = re.compile(r'(?:"[^"]*": |[^\W\d]\w*=)?[\w.]*(?:\(\)\.\w+)?[(\[{]')
 _PRAGMA = re.compile(r"type:|fmt:|yapf:")
 
 
@@ -46,6 +49,8 @@ def statement(
             lines = _call(indent, f"{head} {code.call[0]}", code.call, comment)
         elif target.isidentifier() and _SIMPLE.fullmatch(code.text):
             lines = _simple(indent, head, code.text, comment)
+        elif code.text[0] in "([{":
+            lines = _opened(indent, f"{head} ", code.text, _line(0, "", comment))
     return lines or _by_black([line])
 
 
@@ -89,6 +94,8 @@ def returned(indent: int, items: Sequence[str]) -> list[str]:
             lines = _exploded(indent, "return (", items, ")")
     elif _SIMPLE.fullmatch(items[0]):
         lines = _simple(indent, "return", items[0], None)
+    else:
+        lines = _opened(indent, "return ", items[0], "")
     return lines or _by_black([line])
 
 
@@ -172,9 +179,60 @@ def _bracketed(
 def _exploded(indent: int, head: str, items: Sequence[str], tail: str) -> list[str] | None:
     """Give each item on a line, as Black does for a long tuple or dictionary."""
     pad = " " * indent
-    if indent + max(len(head), 5 + max(map(len, items))) > WIDTH:
+    rows = _rows(indent + 4, items)
+    return None if rows is None or indent + len(head) > WIDTH else [pad + head, *rows, pad + tail]
+
+
+def _rows(indent: int, items: Sequence[str]) -> list[str] | None:
+    """Give each item on a line, those too long for it opened in turn."""
+    pad, rows = " " * indent, []
+    for item in items:
+        if indent + len(item) < WIDTH:
+            rows.append(f"{pad}{item},")
+        elif opened := _opened(indent, "", item, ","):
+            rows += opened
+        else:
+            return None
+    return rows
+
+
+def _opened(indent: int, start: str, text: str, end: str) -> list[str] | None:
+    """Give a call or a display between start and end, opened at its last bracket.
+
+    None where Black might rather cut at an operator, or at a bracket before.
+    """
+    depth, first, commas, outside = 0, 0, [], []
+    place = 0
+    for match in _BRACKET.finditer(text):
+        sign, at = match[0], match.start()
+        if sign in ("(", "[", "{"):
+            if not depth:
+                outside.append(text[place : at + 1])
+                first, commas = at, []
+            depth += 1
+        elif sign in (")", "]", "}"):
+            depth -= 1
+            place = at
+        elif sign == "," and depth == 1:
+            commas.append(at)
+    pad, head, body = " " * indent, f"{start}{text[: first + 1]}", text[first + 1 : -1]
+    whole = place == len(text) - 1 and _OUTSIDE.fullmatch("".join(outside))
+    called = text[first - 1 : first] not in ("", " ", "=")
+    if "'" in text or "\\" in text:  # quotes that are not looked for
         return None
-    return [pad + head, *(f"{pad}    {item}," for item in items), pad + tail]
+    if not whole or not body or indent + len(head) > WIDTH or called and text[-1] != ")":
+        return None
+    ends = [*commas, len(text) - 1]
+    items = [text[a + 1 : b].lstrip() for a, b in zip([first, *commas], ends)]
+    if not items[-1] or called and any(item.startswith("*") for item in items):
+        return None
+    if indent + 4 + len(body) <= WIDTH and (called or not commas):
+        rows: list[str] | None = [f"{pad}    {body}"]
+    elif commas:
+        rows = _rows(indent + 4, items)
+    else:
+        rows = _opened(indent + 4, "", body, "")
+    return None if rows is None else [pad + head, *rows, f"{pad}{text[-1]}{end}"]
 
 
 def _chain(indent: int, head: str, code: Code, comment: str | None) -> list[str] | None:
@@ -199,8 +257,10 @@ def _call(
     head, args = call
     if not args or not _DOTTED.fullmatch(head) or any(arg.startswith("*") for arg in args):
         return None
-    pieces = [f"{arg}," for arg in args] if len(args) > 1 else ()
-    return _bracketed(indent, f"{start}(", ", ".join(args), pieces, _line(0, ")", comment))
+    body, tail = ", ".join(args), _line(0, ")", comment)
+    if len(args) == 1 or indent + 4 + len(body) <= WIDTH:
+        return _bracketed(indent, f"{start}(", body, (), tail)
+    return _exploded(indent, f"{start}(", args, tail)
 
 
 def _simple(indent: int, start: str, text: str, comment: str | None) -> list[str] | None:

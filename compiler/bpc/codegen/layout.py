@@ -17,6 +17,7 @@ _SIMPLE = re.compile(r"[^\W\d]\w*|\d[\d_]*(?:\.\d+)?(?:e-?\d+)?")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 # A target with no bracket that Black would rather open than the brackets of the value.
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\[(?!.*\*\*)[^\[\]]+\])?")
+_TARGETS = re.compile(rf"{_TARGET.pattern}|[^\W\d]\w*(?:, \*?[^\W\d]\w*)+")
 _DICTIONARY_HEAD = re.compile(r"return(?: [^\W\d]\w*,)?|[^\W\d]\w*(?:\[[^\[\]*]+\])? =")
 _ELEMENT_END = re.compile(r""".*[\w)\]]\[(?:[^\[\]"']*|"[^"\[\]]*")\]""")
 # Characters one column wide to Black.
@@ -72,13 +73,16 @@ def call_statement(
     if _short(line):
         return [line]
     lines = None
-    if _plain(line, comment) and (target is None or _TARGET.fullmatch(target)):
-        lines = _call(indent, start, (head, tuple(args)), comment)
+    if _plain(line, comment) and (target is None or _TARGETS.fullmatch(target)):
+        lines = _call(indent, start, (head, tuple(args)), comment, modern)
     return lines or _by_black([line], modern=modern)
 
 
-def returned(indent: int, items: Sequence[str]) -> list[str]:
-    """Give the lines of `return item`, or of `return item, item, ...`."""
+def returned(indent: int, items: Sequence[str], *, modern: bool = False) -> list[str]:
+    """Give the lines of `return item`, or of `return item, item, ...`.
+
+    `modern` is as for `signature`.
+    """
     line = _line(indent, f"return {', '.join(items)}")
     if _short(line):
         return [line]
@@ -95,8 +99,8 @@ def returned(indent: int, items: Sequence[str]) -> list[str]:
     elif _SIMPLE.fullmatch(items[0]):
         lines = _simple(indent, "return", items[0], None)
     else:
-        lines = _opened(indent, "return ", items[0], "")
-    return lines or _by_black([line])
+        lines = _opened(indent, "return ", items[0], "", modern)
+    return lines or _by_black([line], modern=modern)
 
 
 def signature(indent: int, name: str, params: Sequence[str], *, modern: bool = False) -> list[str]:
@@ -176,27 +180,31 @@ def _bracketed(
     return [pad + head, *(f"{pad}    {piece}" for piece in pieces), pad + tail]
 
 
-def _exploded(indent: int, head: str, items: Sequence[str], tail: str) -> list[str] | None:
+def _exploded(
+    indent: int, head: str, items: Sequence[str], tail: str, modern: bool = False
+) -> list[str] | None:
     """Give each item on a line, as Black does for a long tuple or dictionary."""
     pad = " " * indent
-    rows = _rows(indent + 4, items)
+    rows = _rows(indent + 4, items, modern)
     return None if rows is None or indent + len(head) > WIDTH else [pad + head, *rows, pad + tail]
 
 
-def _rows(indent: int, items: Sequence[str]) -> list[str] | None:
+def _rows(indent: int, items: Sequence[str], modern: bool) -> list[str] | None:
     """Give each item on a line, those too long for it opened in turn."""
     pad, rows = " " * indent, []
     for item in items:
         if indent + len(item) < WIDTH:
             rows.append(f"{pad}{item},")
-        elif opened := _opened(indent, "", item, ","):
+        elif opened := _opened(indent, "", item, ",", modern):
             rows += opened
         else:
             return None
     return rows
 
 
-def _opened(indent: int, start: str, text: str, end: str) -> list[str] | None:
+def _opened(
+    indent: int, start: str, text: str, end: str, modern: bool = False
+) -> list[str] | None:
     """Give a call or a display between start and end, opened at its last bracket.
 
     None where Black might rather cut at an operator, or at a bracket before.
@@ -224,14 +232,14 @@ def _opened(indent: int, start: str, text: str, end: str) -> list[str] | None:
         return None
     ends = [*commas, len(text) - 1]
     items = [text[a + 1 : b].lstrip() for a, b in zip([first, *commas], ends)]
-    if not items[-1] or called and any(item.startswith("*") for item in items):
+    if not items[-1] or called and not modern and any(item.startswith("*") for item in items):
         return None
     if indent + 4 + len(body) <= WIDTH and (called or not commas):
         rows: list[str] | None = [f"{pad}    {body}"]
     elif commas:
-        rows = _rows(indent + 4, items)
+        rows = _rows(indent + 4, items, modern)
     else:
-        rows = _opened(indent + 4, "", body, "")
+        rows = _opened(indent + 4, "", body, "", modern)
     return None if rows is None else [pad + head, *rows, f"{pad}{text[-1]}{end}"]
 
 
@@ -251,16 +259,23 @@ def _chain(indent: int, head: str, code: Code, comment: str | None) -> list[str]
 
 
 def _call(
-    indent: int, start: str, call: tuple[str, tuple[str, ...]], comment: str | None
+    indent: int,
+    start: str,
+    call: tuple[str, tuple[str, ...]],
+    comment: str | None,
+    modern: bool = False,
 ) -> list[str] | None:
     """Give a call opened at its brackets; `start` is all before them."""
     head, args = call
-    if not args or not _DOTTED.fullmatch(head) or any(arg.startswith("*") for arg in args):
+    starred = any(arg.startswith("*") for arg in args)
+    if not args or not _DOTTED.fullmatch(head) or starred and not modern:
         return None
     body, tail = ", ".join(args), _line(0, ")", comment)
-    if len(args) == 1 or indent + 4 + len(body) <= WIDTH:
+    if indent + 4 + len(body) <= WIDTH:
         return _bracketed(indent, f"{start}(", body, (), tail)
-    return _exploded(indent, f"{start}(", args, tail)
+    if len(args) == 1:
+        return _opened(indent, start, f"({body})", tail[1:], modern)
+    return _exploded(indent, f"{start}(", args, tail, modern)
 
 
 def _simple(indent: int, start: str, text: str, comment: str | None) -> list[str] | None:

@@ -157,14 +157,15 @@ def _arrays(
     same = real is not None and set(kinds) == {"real"}
     dtype = f", arrays[{real}].dtype" if same else ""
     if function.name == "cost":
-        return [*lines, f"    return float({call})"]
+        return [*lines, *layout.returned(4, [f"float({call})"], modern=True)]
     if function.name == "forward" and count == 1:
         make = f"np.asarray({call}{dtype})" if scalar else f"np.ascontiguousarray({call})"
-        return [*lines, *layout.returned(4, [make])]
+        return [*lines, *layout.returned(4, [make], modern=True)]
     if not count:
         return [*lines, f"    return float({call}), {{}}"]
-    head = "    results = " if function.name == "forward" else "    value, *results = "
-    lines.append(f"{head}{call}")
+    target = "results" if function.name == "forward" else "value, *results"
+    args = ["*arrays", *taken]
+    lines += layout.call_statement(4, target, f"_{function.name}", args, modern=True)
     if scalar:
         lines.append(f'    results = [np.asarray(r{dtype}, order="C") for r in results]')
     pairs = f"zip({keys}, {'results' if scalar else 'map(np.ascontiguousarray, results)'})"

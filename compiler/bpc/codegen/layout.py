@@ -209,8 +209,9 @@ def _opened(
 
     None where Black might rather cut at an operator, or at a bracket before.
     """
-    depth, first, commas, outside = 0, 0, [], []
-    place = 0
+    depth = first = place = 0
+    commas: list[int] = []
+    outside: list[str] = []
     for match in _BRACKET.finditer(text):
         sign, at = match[0], match.start()
         if sign in ("(", "[", "{"):

@@ -41,12 +41,14 @@ def forward_as_cost(w: Writer) -> list[str]:
 def defaults(w: Writer, inputs: Sequence[Argument]) -> list[str]:
     """Inputs with their samples as defaults; after one, those without have None, which is refused."""
     texts: list[str] = []
+    given = False
     for argument in inputs:
         name = w.name(argument)
         if argument.sample is not None:
             texts.append(f"{name}={argument.sample!r}")
+            given = True
         else:
-            texts.append(f"{name}=None" if any("=" in t for t in texts) else name)
+            texts.append(f"{name}=None" if given else name)
     return texts
 
 

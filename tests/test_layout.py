@@ -256,7 +256,36 @@ def test_statement(indent: int, target: str, code: Code, comment: str | None) ->
         assert got == [" " * indent + line]
 
 
-TEXTS = st.one_of(words(40), pairs(20, 3).map(lambda p: p[0].text))
+
+
+def nested(head: str, items: list[str]) -> str:
+    """A display or a call of texts; `{` is a dictionary."""
+    if head == "{":
+        items = [f'"k{i}, (": {item}' for i, item in enumerate(items)]
+    close = {"(": ")", "[": "]", "{": "}"}[head[-1]]
+    return f"{head}{', '.join(items)}{',' if head == '(' and len(items) == 1 else ''}{close}"
+
+
+NESTED = st.recursive(
+    st.one_of(words(40), words(12), st.just("a + b"), st.just("*rest")),
+    lambda inner: st.builds(
+        nested,
+        st.sampled_from(["(", "[", "{", "f(", "x1(", "np.stack(", "rng.normal(a, (b, 2)).astype("]),
+        st.lists(inner.filter(lambda text: text[0] != "*"), min_size=1, max_size=5),
+    ),
+    max_leaves=14,
+).filter(lambda text: text[0] != "*")
+
+
+@settings(EXAMPLES, max_examples=2000)
+@given(INDENTS, words(20), NESTED, COMMENTS)
+def test_nested_statement(indent: int, target: str, text: str, comment: str | None) -> None:
+    line = f"{target} = {text}" + (f"  # {comment}" if comment else "")
+    got = layout.statement(indent, target, Code(text, ex.ATOM, 1), comment)
+    assert got == by_black(indent, line)
+
+
+TEXTS = st.one_of(words(40), pairs(20, 3).map(lambda p: p[0].text), NESTED)
 KEYWORDS = st.builds("{}={}".format, words(10), TEXTS)
 
 

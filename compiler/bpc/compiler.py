@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -36,6 +36,12 @@ LINEAR = {"jvp": "cost", "hvp": "value_and_grad", "jacobian": "forward"}
 STAGES = ("ast", "ir", "grad", "opt")
 #: what a module may have besides, by the names that `--emit` knows
 EMIT = (*KERNELS, *OPTIMISERS)
+#: told of each stage as it ends: what it is called, and what came out of it
+Watch = Callable[[str, str], None]
+
+
+def _unwatched(stage: str, result: str) -> None:
+    """Nobody looks on."""
 
 
 class UsageError(Exception):
@@ -52,23 +58,30 @@ def compile_source(
     emit: Iterable[str] = (),
     limit: int = LIMIT,
     verify_ir: bool = False,
+    timings: Watch | None = None,
 ) -> str:
     """The text of the Python module for the model in `text`.
 
     `name` stands in messages and comments; `level` is 0, 1 or 2; `settings` are dims and consts to
     set; `wrt` names what the gradient is by, instead of all params; `emit` names further functions
     to write, of EMIT; `limit` bounds the steps that `def` and `for` expand to; `verify_ir` checks the
-    IR after each pass.
+    IR after each pass; `timings` is called as each stage ends, with its name and what came out, such
+    as `("parse", "12 statements")`.
     Raises BpcError with all diagnostics, UsageError.
     """
     if level not in ADJOINT:
         raise UsageError(f"level {level}: there are {', '.join(map(str, ADJOINT))}")
     source = Source(name, text.removeprefix("\ufeff"))
     targets, extras = _names(wrt, emit)
+    done = timings or _unwatched
     with _no_collection():
-        program = _program(source, settings or {}, targets, extras, level, limit, verify_ir)
+        program = _program(source, settings or {}, targets, extras, level, limit, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
-        return write_module(program, plans, source, VERSION, level, targets, extras)
+        done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
+        module = write_module(program, plans, source, VERSION, level, targets, extras)
+        lines = module.count("\n")
+        done("codegen", f"{lines:,} lines")
+        return module
 
 
 def tilings(
@@ -85,7 +98,7 @@ def tilings(
     """
     targets, extras = _names(wrt, emit)
     with _no_collection():
-        program = _program(source, settings or {}, targets, extras, 2, limit, False)
+        program = _program(source, settings or {}, targets, extras, 2, limit)
         return tile(program)
 
 
@@ -108,14 +121,22 @@ def _program(
     emit: tuple[str, ...],
     level: int,
     limit: int,
-    check: bool,
+    check: bool = False,
+    done: Watch = _unwatched,
 ) -> Program:
     """The optimised program with all functions of the module."""
-    program = front(source, settings, limit)
+    program = front(source, settings, limit, done)
     examples = batch_dim(program) if "per_example" in emit else ""
-    program = differentiate(program, source, wrt, level, check, limit)
+    program = differentiate(program, source, wrt, level, check, limit, done)
     program = replace(extend(program, wrt, emit, check), batch=examples)
-    return optimise(program, level, check)
+    if emit:
+        done("emit", ", ".join(emit))
+    return optimise(program, level, check, done)
+
+
+def _size(functions: Mapping[str, Function]) -> str:
+    """What a stage that makes IR reports."""
+    return f"{sum(len(f.body) for f in functions.values()):,} equations"
 
 
 def _emitted(names: Iterable[str]) -> tuple[str, ...]:
@@ -161,13 +182,21 @@ def execute(code: str, name: str) -> ModuleType:
     return module
 
 
-def front(source: Source, settings: Mapping[str, int | float], limit: int = LIMIT) -> Program:
+def front(
+    source: Source,
+    settings: Mapping[str, int | float],
+    limit: int = LIMIT,
+    done: Watch = _unwatched,
+) -> Program:
     """Text to primal IR."""
     model, diagnostics = parse(source)
+    done("parse", f"{len(model.statements):,} statements")
     try:
-        return lower(model, diagnostics, settings, limit, _library)
+        program = lower(model, diagnostics, settings, limit, _library)
     except SettingError as error:
         raise UsageError(str(error)) from None
+    done("lower", _size(program.functions))
+    return program
 
 
 @cache
@@ -184,6 +213,7 @@ def differentiate(
     level: int,
     check: bool = False,
     limit: int = LIMIT,
+    done: Watch = _unwatched,
 ) -> Program:
     """The program, prepared by the passes on the primal, with its `value_and_grad`."""
     by = {a.key: a.var for a in (*program.params, *program.inputs)}
@@ -198,10 +228,13 @@ def differentiate(
 
     functions = {k: expand(f, prepare, limit // 3) for k, f in program.functions.items()}
     functions = {k: run(f, PRIMAL[level], check) for k, f in functions.items()}
+    done("primal passes", _size(functions))
     grad = gradient(functions["cost"], targets, Span(source, 0, 0), edges=level == 0)
     if check:
         verify(grad, "reverse")
-    return replace(program, functions={**functions, "value_and_grad": grad})
+    functions["value_and_grad"] = grad
+    done("reverse", _size(functions))
+    return replace(program, functions=functions)
 
 
 def batch_dim(program: Program) -> str:
@@ -248,21 +281,35 @@ def along(function: Function) -> Function:
     return unnamed(replace(function, results=results, labels=labels), function.results[:half])
 
 
-def optimise(program: Program, level: int, check: bool = False) -> Program:
+def optimise(
+    program: Program, level: int, check: bool = False, done: Watch = _unwatched
+) -> Program:
     """The program after the passes that follow the reverse pass."""
     functions = {k: run(f, ADJOINT[level], check) for k, f in program.functions.items()}
+    done("adjoint passes", _size(functions))
     for name, function in functions.items():
         if any(e.op == "scan" for e in function.body):
             functions[name] = run(function, LOOPS[level], check)
-        functions[name] = run(functions[name], WRITTEN_OUT[level], check)
+    done("loop passes", _size(functions))
+    functions = {k: run(f, WRITTEN_OUT[level], check) for k, f in functions.items()}
+    if WRITTEN_OUT[level]:
+        done("written out", _size(functions))
     return replace(program, functions=functions)
 
 
 def run(function: Function, passes: Iterable[Pass], check: bool) -> Function:
-    """A function after some passes, verified after each if wanted."""
+    """A function after some passes, verified after each if wanted.
+
+    A pass is left out where it has seen this very function, and had nothing to change.
+    """
+    settled: dict[Pass, Function] = {}
     for apply in passes:
-        function = _deep(apply)(function)
-        if check:
+        if settled.get(apply) is function:
+            continue
+        before, function = function, _deep(apply)(function)
+        if function is before:
+            settled[apply] = function
+        elif check:
             verify(function, getattr(apply, "__name__", str(apply)))
     return function
 

@@ -135,7 +135,9 @@ def live(function: Function, strict: bool = False) -> Function:
         wanted = equation.adjoint and equation.out.named and not strict
         if wanted or not needed.isdisjoint(equation.outs):
             kept.append(equation)
-            needed.update(variables(equation.args))
+            needed.update([a for a in equation.args if isinstance(a, Var)])
+    if len(kept) == len(function.body):
+        return function
     kept.reverse()
     return Function(function.name, function.params, tuple(kept), function.results, function.labels)
 

@@ -2,19 +2,21 @@
 
 The only module that knows lark. Tokens are cut into statements (fragments.py), fed to one LALR
 parser whose state is set back where a statement is wrong, and become nodes on the way
-(treebuilder.py).
+(treebuilder.py). lark makes the table of the grammar and says what would fit where; the two loops
+over all tokens are here, since its own take twice the time.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Lark, Token, Tree
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from bpc import syntax
@@ -67,16 +69,78 @@ def _lark() -> Lark:
     return Lark(grammar, parser="lalr", lexer="basic", transformer=callbacks, postlex=keep)
 
 
+@cache
+def _terminals() -> tuple[re.Pattern[str], dict[str, str], frozenset[str]]:
+    """One pattern, a group for each terminal; the words among them, and those to leave out."""
+    terminals = sorted(
+        _lark().terminals,
+        key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name),
+    )
+    words = {t.pattern.value: t.name for t in terminals if t.pattern.value.isalpha()}
+    groups = [f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals]
+    return re.compile("|".join(groups)), words, frozenset(_lark().ignore_tokens)
+
+
 def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Lexeme]]:
     """All tokens of a file, and those names among them that have letters beyond ASCII."""
-    parser = _lark().parse_interactive(source.text)
-    lexemes = [
-        Lexeme(token.type, str(token), source, token.start_pos, token.end_pos)
-        for token in cast(Any, parser.lexer_thread).lex(parser.parser_state)
-    ]
+    pattern, words, ignored = _terminals()
+    lexemes = []
+    for match in pattern.finditer(source.text):  # UNKNOWN is any character: nothing is skipped
+        type, text = match.lastgroup or "", match[0]
+        if type == "NAME":
+            lexemes.append(Lexeme(words.get(text, type), text, source, *match.span()))
+        elif type not in ignored:
+            lexemes.append(Lexeme(type, text, source, *match.span()))
     if source.text.isascii():
         return lexemes, []
     return lexemes, [x for x in lexemes if x.type == "NAME" and not x.text.isascii()]
+
+
+class _Unexpected(Exception):
+    """The next token does not fit."""
+
+
+#: for each state, by the type of the next token or the name of the last rule: the state after it,
+#: or the rule that ends (how many values it takes, its name, what makes one value of them)
+Table = list[dict[str, Any]]
+
+
+@cache
+def _table() -> Table:
+    conf = cast(Any, _lark().parse_interactive().parser_state).parse_conf
+    table: Table = [{} for _ in conf.states]
+    for state, actions in conf.states.items():
+        for type, (_, arg) in actions.items():
+            step = arg if isinstance(arg, int) else _reduction(arg, conf.callbacks)
+            table[state][str(type)] = step  # lark's own strings compare slowly
+    return table
+
+
+def _reduction(
+    rule: Any, callbacks: dict[Any, Any]
+) -> tuple[int, str, Callable[[list[Any]], Any] | None]:
+    """The step that ends a rule; one that only passes its child on makes nothing."""
+    passes_on = rule.options.expand1 and not rule.alias and len(rule.expansion) == 1
+    return len(rule.expansion), str(rule.origin.name), None if passes_on else callbacks[rule]
+
+
+def _advance(table: Table, states: list[int], values: list[Any], lexeme: Lexeme) -> None:
+    """Take one token, after all rules that end before it; _Unexpected."""
+    type = lexeme.type
+    while True:
+        step = table[states[-1]].get(type)
+        if step.__class__ is int:
+            states.append(step)
+            values.append(lexeme)
+            return
+        if step is None:
+            raise _Unexpected
+        count, origin, make = step
+        if make is not None:
+            first = len(values) - count
+            values[first:] = [make(values[first:])]
+        del states[len(states) - count :]
+        states.append(table[states[-1]][origin])
 
 
 class _Reader:
@@ -130,17 +194,17 @@ class _Reader:
         saved = states[:], values[:]
         # lark adds a statement to the list of those before it in place
         lists = [(v.children, len(v.children)) for v in values if isinstance(v, Tree)]
-        feed = state.feed_token
+        table = _table()
         place = 0
         try:
             for place, lexeme in enumerate(lexemes):
-                feed(_token(lexeme))
+                _advance(table, states, values, lexeme)
                 if lexeme.type in NESTING and _too_deep(values):
                     raise BpcError([Problem("BP008", limit=NESTING_LIMIT).at(lexeme.span)])
             return True
         except BpcError as error:
             self.diagnostics += error.diagnostics
-        except UnexpectedInput:
+        except _Unexpected:
             if not (self.head_may_follow and place == 0 and lexemes[0].type == "LBRACE"):
                 accepts = frozenset(cast(Any, self.parser).accepts())
                 self.diagnostics.append(explain(Mistake(lexemes, place, accepts, values)))

@@ -19,12 +19,16 @@ class Source:
         name = "".join(c if c.isprintable() else "\ufffd" for c in self.name)
         object.__setattr__(self, "name", name)
 
-    def position(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both counted from 1."""
+    def line_of(self, offset: int) -> int:
+        """Line of an offset, counted from 1."""
         if not self._starts:
             self._starts.append(0)
             self._starts.extend(i + 1 for i, c in enumerate(self.text) if c == "\n")
-        line = bisect_right(self._starts, offset)
+        return bisect_right(self._starts, offset)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1."""
+        line = self.line_of(offset)
         return line, offset - self._starts[line - 1] + 1
 
     def line(self, number: int) -> str:
@@ -46,7 +50,7 @@ class Span:
     @property
     def line(self) -> int:
         """Line of the first character, counted from 1."""
-        return self.source.position(self.start)[0]
+        return self.source.line_of(self.start)
 
     @property
     def column(self) -> int:
@@ -64,4 +68,4 @@ class Span:
 
     def __str__(self) -> str:
         """`file:line`, as comments and run-time errors give it."""
-        return f"{self.source.name}:{self.line}"
+        return f"{self.source.name}:{self.source.line_of(self.start)}"

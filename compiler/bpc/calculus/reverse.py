@@ -12,7 +12,7 @@ machine learning: a survey", 2018.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bpc.calculus import loops
 from bpc.calculus.activity import active
@@ -178,6 +178,8 @@ class _Reverse:
 
     def renamed_equation(self, e: Equation) -> Equation:
         """An equation with its variables as they are called now."""
-        args = tuple(self.rename(a) for a in e.args)
-        outs = tuple(self.renamed.get(o, o) for o in e.outs)
-        return replace(e, args=args, outs=outs)
+        args = tuple([self.rename(a) for a in e.args])
+        outs = tuple([self.renamed.get(o, o) for o in e.outs])
+        if args == e.args and outs == e.outs:
+            return e
+        return Equation(e.op, args, outs, e.span, e.attrs, e.adjoint)

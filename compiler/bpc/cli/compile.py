@@ -12,6 +12,7 @@ from bpc.cli import options
 from bpc.cli.app import FileError
 from bpc.cli.files import read, reason, shown
 from bpc.cli.show import renamed, tiles
+from bpc.cli.timings import Timings
 from bpc.codegen.check import OutputError, check_output
 from bpc.compiler import compile_source, tilings
 from bpc.diagnostics import BpcError
@@ -41,6 +42,7 @@ Examples:
 @click.option("--verify-ir", is_flag=True, help="Check the program after each pass.")
 @click.option("--report", is_flag=True, help="Say on stderr what runs in tiles at -O2, or why not.")
 @click.option("--check-format", is_flag=True, help="Check that Black would change nothing.")
+@click.option("--timings", is_flag=True, help="Show on stderr what each stage took and made.")
 def command(
     model: str,
     output: str,
@@ -53,24 +55,41 @@ def command(
     verify_ir: bool,
     report: bool,
     check_format: bool,
+    timings: bool,
 ) -> None:
     """Compile MODEL (a .bp file, or - for stdin) to a Python module."""
+    done = Timings()
     with suppress(OSError, ValueError):
         if "-" not in (model, output) and os.path.samefile(model, output):
             raise FileError(f"cannot write {shown(output)}: it is the model itself")
     source = read(model, short=True)
+    done("read", _count(source.text.encode()))
     try:
         text = compile_source(
             source.text, source.name, level=int(level), settings=dict(settings), wrt=wrt,
-            emit=emit, limit=limit, verify_ir=verify_ir,
+            emit=emit, limit=limit, verify_ir=verify_ir, timings=done,
         )  # fmt: skip
         if report:
             tiles(tilings(source, settings=dict(settings), wrt=wrt, emit=emit, limit=limit))
     except BpcError as error:
         raise BpcError(renamed(error.diagnostics, shown(model))) from None
     check_output(text)
+    done("check", "")
     if check_format:
         _check_format(text)
+        done("check format", "")
+    _write(output, text, force)
+    done("write", _count(text.encode()))
+    if timings:
+        click.echo("\n".join(done.table()), err=True)
+
+
+def _count(data: bytes) -> str:
+    return f"{len(data):,} bytes"
+
+
+def _write(output: str, text: str, force: bool) -> None:
+    """Put the text where it goes; FileError."""
     if output == "-":
         click.echo(text.encode(), nl=False)
         return

@@ -29,7 +29,7 @@ _BUILTINS = (
     "map max min next pow range reversed round set slice sorted str sum tuple type zip "
     "ArithmeticError IndexError iter vars id KeyError OverflowError TypeError ValueError ZeroDivisionError"
 )
-BUILTINS = frozenset(_BUILTINS.split())
+BUILTINS = frozenset(("True", "False", "None", *_BUILTINS.split()))
 _DOTTED = re.compile(r"\.([a-zA-Z]\w*)")
 # What may follow a dot, besides what stands so in the helpers and in the operators' spellings.
 _ATTRIBUTES = (
@@ -66,6 +66,14 @@ SYMBOLS = frozenset(
 )
 #: where a statement of a function's body seems to begin, on a line of its own
 STATEMENT = re.compile(r"\n(?=    (?!else|elif|except|finally)[^\s)\]}#])")
+_ATOM = r"-?(?:[a-zA-Z_]\w*|\d+(?:\.\d+)?(?:e-?\d+)?)"
+_CHAIN = rf"{_ATOM}(?:\s+[-+*/] {_ATOM})*"
+_NAME = re.compile(r"\b[a-zA-Z_]\w*", re.ASCII)
+#: an assignment of sums and products of names and numbers, on one line or in brackets
+PLAIN = re.compile(
+    rf"^    ([a-zA-Z]\w*) = ({_CHAIN}|\(\n {{8}}{_CHAIN}\n    \))(?:  #.*)?$",
+    re.ASCII | re.MULTILINE,
+)
 AT_ONCE = 500  # lines parsed in one go: the whole tree of a large kernel takes a gigabyte
 
 
@@ -100,7 +108,7 @@ def _check(text: str) -> None:
             before += function.count("\n")
             continue
         scope = _Scope()
-        for part, scope.before in _parts(function, before):
+        for part, scope.before in _parts(scope.without_plain(function, before), before):
             for node in _parse(part, scope.before).body:
                 scope.walk(node)
         before += function.count("\n")
@@ -116,11 +124,11 @@ def _check(text: str) -> None:
 def _parts(function: str, before: int) -> Iterator[tuple[str, int]]:
     """A function in parts of some hundred lines, each with the number of lines before it.
 
-    They are cut between statements of the body, as it seems; that each part parses by itself shows
-    that no statement or text was cut in two.
+    They are cut between statements of the body, as it seems, never among the parameters; that each
+    part parses by itself shows that no statement or text was cut in two.
     """
     start, heading = 0, ""
-    for count, match in enumerate(STATEMENT.finditer(function), 1):
+    for count, match in enumerate(STATEMENT.finditer(function, function.index("):\n")), 1):
         if count % AT_ONCE == 0:
             yield heading + function[start : match.end()], before - bool(heading)
             before += function.count("\n", start, match.end())
@@ -143,6 +151,25 @@ class _Scope:
         self.stores: set[str] = set()
         self.loads: dict[str, int] = {}
         self.calls: set[str] = set()
+
+    def without_plain(self, function: str, before: int) -> str:
+        """The text without its plain assignments, which are taken in here; lines stay where they are.
+
+        They are most of a large kernel, and trees of them most of the time that the check takes.
+        """
+        kept: list[str] = []
+        end, line = 0, before + 1
+        for match in PLAIN.finditer(function, function.index("):\n")):
+            start = match.start()
+            line += function.count("\n", end, start)
+            self.stores.add(match[1])
+            for name in _NAME.findall(match[2]):
+                self.loads.setdefault(name, line)
+            lines = "\n" * match[0].count("\n")
+            kept += function[end:start], lines if kept else f"    pass{lines}"
+            line += len(lines)
+            end = match.end()
+        return "".join([*kept, function[end:]])
 
     def walk(self, root: ast.AST) -> None:
         """Take in a statement; OutputError where it holds anything that is not listed."""

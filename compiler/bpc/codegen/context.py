@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 from bpc.codegen.names import Names
@@ -20,7 +19,7 @@ FORWARD = ("forward", "jacobian")
 
 def plain(text: str) -> str:
     """Text that can stand in a comment or a docstring."""
-    kept = "".join(c if c.isprintable() else "?" for c in text)
+    kept = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
     return kept.replace("\\", "/").replace('"', "'")
 
 
@@ -73,7 +72,7 @@ class Writer:
 
     def locals(self) -> Names:
         """Names for a function's variables: those of arguments and dims are taken."""
-        return deepcopy(self.names)
+        return self.names.copy()
 
     def comment(self, span: Span) -> str:
         """`file.bp:12`."""
@@ -99,11 +98,14 @@ class Writer:
             dims |= dims_of(equation)
         varied = self.wrt if function.name == "jacobian" else ()
         inputs = [a for a in self.program.inputs if a.var in used or a.key in varied]
+        held = {d for a in (*self.program.params, *inputs) for d in dims_in(a)}
+        kept = {a.key for a in inputs}
+        having = {d: a for a in reversed(self.program.inputs) for d in dims_in(a)}
         for name in self.program.dims:
-            held = any(name in dims_in(a) for a in (*self.program.params, *inputs))
-            if name in dims and not held:
-                inputs += [a for a in self.program.inputs if name in dims_in(a)][:1]
-        return [a for a in self.program.inputs if a in inputs]
+            if name in dims and name not in held and name in having:
+                kept.add(having[name].key)
+                held |= dims_in(having[name])
+        return [a for a in self.program.inputs if a.key in kept]
 
     def dims(self, arguments: Sequence[Argument]) -> list[str]:
         """The Python names of the free dims that arguments give, in declared order."""

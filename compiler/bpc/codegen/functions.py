@@ -1,9 +1,9 @@
 """The functions of a module that do the mathematics, on explicit arrays, and what makes their memory.
 
-    def _cost(w, x, N, work):
-        (N_by_3,) = work
-        ...
-        return J
+def _cost(w, x, N, work):
+(N_by_3,) = work
+...
+return J
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ DEEPEST = 20
 WIDEST = 64
 #: calls that write into memory and give nothing back
 NO_RESULT = ("np.copyto", ".fill")
+MOST = layout.WIDTH // 3  # arguments that can fit in a line
 SECTIONS = ("# forward, left to right", "# backward, right to left")
 Comment = Callable[[Span], str]
 
@@ -89,7 +90,8 @@ class Kernel:
                 self.open_entries(equation, comment)
                 self.loop(Loop.of(equation), comment)
                 continue
-            self.open_entries(equation, comment)
+            if self.entries:
+                self.open_entries(equation, comment)
             if equation.out in self.plan.places:
                 self.write(equation, comment)
                 continue
@@ -138,6 +140,9 @@ class Kernel:
         """Write a line; where it is too long, arguments get lines of their own first."""
         out = equation.out
         target, note = self.target(out), comment(equation.span)
+        if len(equation.args) > MOST:
+            self.shorten_all(equation, comment)
+            code = self.render(equation)
         while not layout.fits(self.indent, target, code, note) and len(code.terms) < 3:
             if not self.shorten(equation, comment):
                 break
@@ -236,9 +241,23 @@ class Kernel:
 
     def shorten(self, equation: Equation, comment: Comment) -> bool:
         """Give the longest argument a line of its own, or make it shorter if it would not fit one."""
+        inside = self.inside(equation)
+        return self.shorten_one(inside[0], comment) if inside else False
+
+    def shorten_all(self, equation: Equation, comment: Comment) -> None:
+        """The same for all arguments, since no line takes so many."""
+        for arg in self.inside(equation):
+            while arg in self.inlined and self.shorten_one(arg, comment):
+                pass
+
+    def inside(self, equation: Equation) -> list[Var]:
+        """The arguments that are written where they are read, the longest first."""
         inside = [a for a in equation.args if isinstance(a, Var) and a in self.inlined]
-        longest = max(inside, key=lambda a: len(self.inlined[a].text), default=None)
-        if longest is None or self.inlined[longest].depth == 0:
+        return sorted(inside, key=lambda a: -len(self.inlined[a].text))
+
+    def shorten_one(self, longest: Var, comment: Comment) -> bool:
+        """Give one argument a line of its own, or make it shorter."""
+        if self.inlined[longest].depth == 0:
             return False
         origin = self.origin[longest]
         code = self.inlined[longest]

@@ -17,11 +17,15 @@ _SIMPLE = re.compile(r"[^\W\d]\w*|\d[\d_]*(?:\.\d+)?(?:e-?\d+)?")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 # A target with no bracket that Black would rather open than the brackets of the value.
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\[(?!.*\*\*)[^\[\]]+\])?")
+_TARGETS = re.compile(rf"{_TARGET.pattern}|[^\W\d]\w*(?:, \*?[^\W\d]\w*)+")
 _DICTIONARY_HEAD = re.compile(r"return(?: [^\W\d]\w*,)?|[^\W\d]\w*(?:\[[^\[\]*]+\])? =")
 _ELEMENT_END = re.compile(r""".*[\w)\]]\[(?:[^\[\]"']*|"[^"\[\]]*")\]""")
 # Characters one column wide to Black.
 _NARROW = re.compile("[\x20-\x7e\xa1-\u02ff\u0370-\u0482\u1e00-\u1fff\u2010-\u2027\u2030-\u205e"
                      "\u2070-\u20cf\u2100-\u2319]*")  # fmt: skip
+_BRACKET = re.compile(r'"[^"]*"|[(\[{]|[)\]}]|,')
+# What may stand around brackets that are opened without a look at operators.
+_OUTSIDE = re.compile(r'(?:"[^"]*": |[^\W\d]\w*=)?[\w.]*(?:\(\)\.\w+)?[(\[{]')
 _PRAGMA = re.compile(r"type:|fmt:|yapf:")
 
 
@@ -46,6 +50,8 @@ def statement(
             lines = _call(indent, f"{head} {code.call[0]}", code.call, comment)
         elif target.isidentifier() and _SIMPLE.fullmatch(code.text):
             lines = _simple(indent, head, code.text, comment)
+        elif code.text[0] in "([{":
+            lines = _opened(indent, f"{head} ", code.text, _line(0, "", comment))
     return lines or _by_black([line])
 
 
@@ -67,8 +73,8 @@ def call_statement(
     if _short(line):
         return [line]
     lines = None
-    if _plain(line, comment) and (target is None or _TARGET.fullmatch(target)):
-        lines = _call(indent, start, (head, tuple(args)), comment)
+    if _plain(line, comment) and (target is None or _TARGETS.fullmatch(target)):
+        lines = _call(indent, start, (head, tuple(args)), comment, modern)
     return lines or _by_black([line], modern=modern)
 
 
@@ -87,8 +93,11 @@ def unpacked(indent: int, names: Sequence[str], value: str) -> list[str]:
     return lines or _by_black([line])
 
 
-def returned(indent: int, items: Sequence[str]) -> list[str]:
-    """Give the lines of `return item`, or of `return item, item, ...`."""
+def returned(indent: int, items: Sequence[str], *, modern: bool = False) -> list[str]:
+    """Give the lines of `return item`, or of `return item, item, ...`.
+
+    `modern` is as for `signature`.
+    """
     line = _line(indent, f"return {', '.join(items)}")
     if _short(line):
         return [line]
@@ -104,7 +113,9 @@ def returned(indent: int, items: Sequence[str]) -> list[str]:
             lines = _exploded(indent, "return (", items, ")")
     elif _SIMPLE.fullmatch(items[0]):
         lines = _simple(indent, "return", items[0], None)
-    return lines or _by_black([line])
+    else:
+        lines = _opened(indent, "return ", items[0], "", modern)
+    return lines or _by_black([line], modern=modern)
 
 
 def signature(indent: int, name: str, params: Sequence[str], *, modern: bool = False) -> list[str]:
@@ -184,12 +195,68 @@ def _bracketed(
     return [pad + head, *(f"{pad}    {piece}" for piece in pieces), pad + tail]
 
 
-def _exploded(indent: int, head: str, items: Sequence[str], tail: str) -> list[str] | None:
+def _exploded(
+    indent: int, head: str, items: Sequence[str], tail: str, modern: bool = False
+) -> list[str] | None:
     """Give each item on a line, as Black does for a long tuple or dictionary."""
     pad = " " * indent
-    if indent + max(len(head), 5 + max(map(len, items))) > WIDTH:
+    rows = _rows(indent + 4, items, modern)
+    return None if rows is None or indent + len(head) > WIDTH else [pad + head, *rows, pad + tail]
+
+
+def _rows(indent: int, items: Sequence[str], modern: bool) -> list[str] | None:
+    """Give each item on a line, those too long for it opened in turn."""
+    pad, rows = " " * indent, []
+    for item in items:
+        if indent + len(item) < WIDTH:
+            rows.append(f"{pad}{item},")
+        elif opened := _opened(indent, "", item, ",", modern):
+            rows += opened
+        else:
+            return None
+    return rows
+
+
+def _opened(
+    indent: int, start: str, text: str, end: str, modern: bool = False
+) -> list[str] | None:
+    """Give a call or a display between start and end, opened at its last bracket.
+
+    None where Black might rather cut at an operator, or at a bracket before.
+    """
+    depth = first = place = 0
+    commas: list[int] = []
+    outside: list[str] = []
+    for match in _BRACKET.finditer(text):
+        sign, at = match[0], match.start()
+        if sign in ("(", "[", "{"):
+            if not depth:
+                outside.append(text[place : at + 1])
+                first, commas = at, []
+            depth += 1
+        elif sign in (")", "]", "}"):
+            depth -= 1
+            place = at
+        elif sign == "," and depth == 1:
+            commas.append(at)
+    pad, head, body = " " * indent, f"{start}{text[: first + 1]}", text[first + 1 : -1]
+    whole = place == len(text) - 1 and _OUTSIDE.fullmatch("".join(outside))
+    called = text[first - 1 : first] not in ("", " ", "=")
+    if "'" in text or "\\" in text:  # quotes that are not looked for
         return None
-    return [pad + head, *(f"{pad}    {item}," for item in items), pad + tail]
+    if not whole or not body or indent + len(head) > WIDTH or called and text[-1] != ")":
+        return None
+    ends = [*commas, len(text) - 1]
+    items = [text[a + 1 : b].lstrip() for a, b in zip([first, *commas], ends)]
+    if not items[-1] or called and not modern and any(item.startswith("*") for item in items):
+        return None
+    if indent + 4 + len(body) <= WIDTH and (called or not commas):
+        rows: list[str] | None = [f"{pad}    {body}"]
+    elif commas:
+        rows = _rows(indent + 4, items, modern)
+    else:
+        rows = _opened(indent + 4, "", body, "", modern)
+    return None if rows is None else [pad + head, *rows, f"{pad}{text[-1]}{end}"]
 
 
 def _chain(indent: int, head: str, code: Code, comment: str | None) -> list[str] | None:
@@ -208,14 +275,23 @@ def _chain(indent: int, head: str, code: Code, comment: str | None) -> list[str]
 
 
 def _call(
-    indent: int, start: str, call: tuple[str, tuple[str, ...]], comment: str | None
+    indent: int,
+    start: str,
+    call: tuple[str, tuple[str, ...]],
+    comment: str | None,
+    modern: bool = False,
 ) -> list[str] | None:
     """Give a call opened at its brackets; `start` is all before them."""
     head, args = call
-    if not args or not _DOTTED.fullmatch(head) or any(arg.startswith("*") for arg in args):
+    starred = any(arg.startswith("*") for arg in args)
+    if not args or not _DOTTED.fullmatch(head) or starred and not modern:
         return None
-    pieces = [f"{arg}," for arg in args] if len(args) > 1 else ()
-    return _bracketed(indent, f"{start}(", ", ".join(args), pieces, _line(0, ")", comment))
+    body, tail = ", ".join(args), _line(0, ")", comment)
+    if indent + 4 + len(body) <= WIDTH:
+        return _bracketed(indent, f"{start}(", body, (), tail)
+    if len(args) == 1:
+        return _opened(indent, start, f"({body})", tail[1:], modern)
+    return _exploded(indent, f"{start}(", args, tail, modern)
 
 
 def _simple(indent: int, start: str, text: str, comment: str | None) -> list[str] | None:

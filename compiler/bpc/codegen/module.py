@@ -93,9 +93,10 @@ def _header(w: Writer, version: str, level: int) -> list[str]:
 
 
 def _imports(body: str) -> list[str]:
-    standard = [f"import {m}" for m in ("math", "threading") if re.search(rf"\b{m}\.", body)]
+    found = [m for m in ("math", "threading") if f"{m}." in body]
+    standard = [f"import {m}" for m in found if re.search(rf"\b{m}\.", body)]
     lines = [*standard, *([""] if standard else []), "import numpy as np"]
-    if re.search(r"\bspecial\.", body):
+    if "special." in body and re.search(r"\bspecial\.", body):
         lines.append("from scipy import special")
     return [*lines, ""]
 

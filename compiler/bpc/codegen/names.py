@@ -24,9 +24,15 @@ class Names:
         self._taken = set(RESERVED)
         self._counts: dict[str, int] = {}
 
+    def copy(self) -> Names:
+        """One that goes on from here by itself."""
+        other = Names()
+        other._taken, other._counts = set(self._taken), dict(self._counts)
+        return other
+
     def claim(self, wanted: str) -> str:
         """A name that nobody else has, as close to the wanted one as can be."""
-        base = re.sub(r"\W", "_", wanted)
+        base = wanted if wanted.isidentifier() else re.sub(r"\W", "_", wanted)
         name = f"{base}_" if base in RESERVED or base.startswith("_") else base
         while name in self._taken:
             self._counts[base] = self._counts.get(base, 1) + 1

@@ -46,12 +46,14 @@ def forward_as_cost(w: Writer) -> list[str]:
 def defaults(w: Writer, inputs: Sequence[Argument]) -> list[str]:
     """Inputs with their samples as defaults; after one, those without have None, which is refused."""
     texts: list[str] = []
+    given = False
     for argument in inputs:
         name = w.name(argument)
         if argument.sample is not None:
             texts.append(f"{name}={argument.sample!r}")
+            given = True
         else:
-            texts.append(f"{name}=None" if any("=" in t for t in texts) else name)
+            texts.append(f"{name}=None" if given else name)
     return texts
 
 
@@ -160,14 +162,15 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
     same = real is not None and set(kinds) == {"real"}
     dtype = f", arrays[{real}].dtype" if same else ""
     if function.name == "cost":
-        return [*lines, f"    return float({call})"]
+        return [*lines, *layout.returned(4, [f"float({call})"], modern=True)]
     if function.name == "forward" and count == 1:
         make = f"np.asarray({call}{dtype})" if scalar else f"np.ascontiguousarray({call})"
-        return [*lines, *layout.returned(4, [make])]
+        return [*lines, *layout.returned(4, [make], modern=True)]
     if not count:
         return [*lines, f"    return float({call}), {{}}"]
-    head = "    results = " if function.name == "forward" else "    value, *results = "
-    lines.append(f"{head}{call}")
+    target = "results" if function.name == "forward" else "value, *results"
+    args = ["*arrays", *taken]
+    lines += layout.call_statement(4, target, f"_{function.name}", args, modern=True)
     if scalar:
         lines.append(f'    results = [np.asarray(r{dtype}, order="C") for r in results]')
     pairs = f"zip({keys}, {'results' if scalar else 'map(np.ascontiguousarray, results)'})"

@@ -27,8 +27,9 @@ def name(c: Context, function: str, node: Any, first: Expr | None) -> Expr:
     head = node
     while isinstance(head, syntax.Index | syntax.Attribute):
         head = head.base
+    mark = len(c.m.body)
     found = c.evaluate(node)
-    made = {o for e in c.m.body for o in e.outs}
+    made = {o for e in c.m.body[mark:] for o in e.outs}
     if not isinstance(found, Expr) or not isinstance(head, syntax.Name):
         return c.fail(node.span, "BP146", "name it first: `y = ...`", what=describe(found))
     plain = isinstance(node, syntax.Name)

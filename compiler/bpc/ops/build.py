@@ -147,20 +147,18 @@ class Builder:
         """An elementwise equation over arguments that broadcast; casts kinds."""
         op = OPS[name]
         assert op.kinds is not None
-        exprs = [v for v in values if isinstance(v, Expr)]
-        type = exprs[0].atom.type if exprs else None
-        if type is None or any(e.atom.type != type or not plain(e.atom.type) for e in exprs):
-            shape = _common(tuple(e.shape for e in exprs))
-        else:
-            shape = type.shape
+        types = [v.atom.type for v in values if isinstance(v, Expr)]
+        first = types[0] if types else None
+        if first is None or any([t is not first and t != first or not plain(t) for t in types]):
+            first = Type("real", _common(tuple([t.shape for t in types])))
         kind, result = _kinds(op, values)
-        full = Type(kind, shape)
+        full, shape = first.with_kind(kind), first.shape
         args = []
         for i, v in enumerate(values):
             fitted = full if name != "select" or i else Type("bool", shape)
             args.append(self.fit(v, fitted))
         hint = f"{self.hint}_{name}" if self.hint else name
-        out = Var(hint, full if result == kind else Type(result, shape))
+        out = Var(hint, full.with_kind(result))
         self.body.append(Equation(name, tuple(args), (out,), self.span, (), self.adjoint))
         return Expr(self, out)
 
@@ -199,7 +197,10 @@ class Builder:
 
 def plain(type: Type) -> bool:
     """Whether equal shapes need no second look: none can stretch, none could give a label."""
-    return not any(axis.stretch or axis.label is None for axis in type.shape)
+    for axis in type.shape:
+        if axis.stretch or axis.label is None:
+            return False
+    return True
 
 
 def kind_of(value: Number) -> str:
@@ -263,6 +264,8 @@ def _kinds(op: Op, values: tuple[Value, ...]) -> tuple[str, str]:
     for value in relevant:
         kind = value.atom.type.kind if isinstance(value, Expr) else kind_of(value)
         widest = max(widest, KINDS.index(kind))
+        if widest == 2:
+            break
     if wanted == "number" and widest == 0:
         widest = 2  # a bool counts as 0 or 1 where a real is due
     kind = KINDS[widest]

@@ -18,23 +18,21 @@ Key = tuple[object, ...]
 def cse(function: Function) -> Function:
     """Give each distinct value one equation."""
     seen: dict[Key, Var] = {}
+    numbers: dict[Key, Literal] = {}
 
     def rule(view: View, equation: Equation) -> Expr | Atom | None:
         if equation.op == "identity" or len(equation.outs) > 1:
             return None
-        args = [_key(a) for a in equation.args]
+        args = [
+            id(a if isinstance(a, Var) else numbers.setdefault((repr(a.value), a.type), a))
+            for a in equation.args
+        ]
         if OPS[equation.op].commutes:
-            args.sort(key=repr)
-        key = (equation.op, tuple(args), equation.attrs, equation.out.type.kind)
+            args.sort()
+        key = (equation.op, tuple(args), equation.attrs, equation.outs[0].type.kind)
         first = seen.get(key)
         if first is None:
             seen[key] = equation.out
         return first
 
     return rewrite(function, rule)
-
-
-def _key(atom: Atom) -> object:
-    if isinstance(atom, Literal):
-        return repr(atom.value), atom.type
-    return id(atom)

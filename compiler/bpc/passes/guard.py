@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import reduce
 
-from bpc.ir import Atom, Equation, Function, Literal, Var
+from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.ops.loops import Loop
 from bpc.passes.safe import IDENTITY, exchanged, guarded_loop, is_guarded, partial, safe_values
@@ -40,6 +40,8 @@ class _Guard:
         self.m = Builder(function.body[0].span)
         self.index: dict[Var, int] = {}
         self.noted = 0
+        #: what a partial function leads to
+        self.unsafe: set[Var] = set()
         self.left = GROWTH * len(function.body) + 1000
 
     def run(self) -> Function:
@@ -60,7 +62,10 @@ class _Guard:
     def note(self) -> None:
         """Remember where the newest equations stand."""
         for i in range(self.noted, len(self.m.body)):
-            self.index |= dict.fromkeys(self.m.body[i].outs, i)
+            equation = self.m.body[i]
+            self.index |= dict.fromkeys(equation.outs, i)
+            if partial(equation) or not self.unsafe.isdisjoint(variables(equation.args)):
+                self.unsafe.update(equation.outs)
         self.noted = len(self.m.body)
 
     def branch(self, condition: Atom, value: Atom, taken: bool) -> Atom:
@@ -100,7 +105,7 @@ class _Guard:
         waiting = [value]
         while waiting:
             var = waiting.pop()
-            if var in seen or var not in self.index:
+            if var in seen or var not in self.index or var not in self.unsafe:
                 continue
             seen.add(var)
             reached.append(var)

@@ -9,6 +9,8 @@ An identity under a name of the source is looked through only if it is a number:
 
 from __future__ import annotations
 
+from operator import is_
+
 from bpc.ir import Atom, Equation, Function, Literal, Var
 
 
@@ -17,7 +19,9 @@ def propagate(function: Function) -> Function:
     behind: dict[Var, Atom] = {}
     body = []
     for old in function.body:
-        args = tuple([behind.get(a, a) if isinstance(a, Var) else a for a in old.args])
+        args = old.args
+        if behind:
+            args = tuple([behind.get(a, a) if isinstance(a, Var) else a for a in args])
         op = "identity" if old.op == "stop" else old.op
         equation = old
         if args != old.args or op != old.op:
@@ -30,4 +34,6 @@ def propagate(function: Function) -> Function:
     results = tuple(
         behind.get(r, r) if isinstance(r, Var) and not r.named else r for r in function.results
     )
+    if len(body) == len(function.body) and all(map(is_, body, function.body)):
+        return function
     return Function(function.name, function.params, tuple(body), results, function.labels)

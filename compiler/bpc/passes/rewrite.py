@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import Builder, Expr
@@ -24,17 +25,19 @@ class View:
 
     def definition(self, atom: Atom, op: str) -> Equation | None:
         """The equation behind an atom, if it is of this operator and has no name of the source."""
-        if isinstance(atom, Literal):
+        equation = self.made(atom)
+        return equation if equation is not None and equation.op == op else None
+
+    def made(self, atom: Atom) -> Equation | None:
+        """The equation behind an atom, of whatever operator, if it has no name of the source."""
+        if isinstance(atom, Literal) or (atom.named and not self.through_names):
             return None
-        equation = self.defined.get(atom)
-        if equation is None or equation.op != op or (atom.named and not self.through_names):
-            return None
-        return equation
+        return self.defined.get(atom)
 
     def arg(self, atom: Atom, op: str, position: int = 0) -> Atom | None:
         """An argument of the equation behind an atom, if that is of this operator."""
-        equation = self.definition(atom, op)
-        return equation.args[position] if equation is not None else None
+        equation = self.made(atom)
+        return equation.args[position] if equation is not None and equation.op == op else None
 
     def expr(self, atom: Atom) -> Expr:
         """An atom to build with."""
@@ -51,33 +54,38 @@ def number(atom: Atom) -> float | int | None:
 def rewrite(function: Function, rule: Rule) -> Function:
     """The function with each equation replaced by what the rule gives for it.
 
-    Named variables keep their names; what a rule builds goes before the equation it replaces.
+    Named variables keep their names; what a rule builds goes before the equation it replaces. Where
+    no rule has anything to give, it is the same function.
     """
     replaced: dict[Var, Atom] = {}
     if not function.body:
         return function
     m = Builder(function.body[0].span)
     view = View(m)
+    defined, body = view.defined, m.body
     for old in function.body:
-        args = tuple([replaced.get(a, a) if isinstance(a, Var) else a for a in old.args])
         equation = old
-        if args != old.args:
-            equation = Equation(old.op, args, old.outs, old.span, old.attrs, old.adjoint)
-        mark = len(m.body)
-        m.span, m.adjoint, m.hint = old.span, old.adjoint, ""
+        if replaced:
+            args = tuple([replaced.get(a, a) if isinstance(a, Var) else a for a in old.args])
+            if args != old.args:
+                equation = Equation(old.op, args, old.outs, old.span, old.attrs, old.adjoint)
+        mark = len(body)
+        m.span, m.adjoint = old.span, old.adjoint
         found = rule(view, equation)
         if found is None:
-            m.body.append(equation)
-            view.defined[equation.out] = equation
+            body.append(equation)
+            defined[equation.outs[0]] = equation
             continue
         atom = found.atom if isinstance(found, Expr) else found
         out = equation.out
         if out.named:
             atom = _renamed(m, atom, out, mark)
-        for new in m.body[mark:]:
-            view.defined[new.out] = new
+        for new in body[mark:]:
+            defined[new.out] = new
         if atom is not out:
             replaced[out] = atom
+    if len(body) == len(function.body) and all(map(is_, body, function.body)):
+        return function
     results = tuple(replaced.get(r, r) if isinstance(r, Var) else r for r in function.results)
     return Function(function.name, function.params, tuple(m.body), results, function.labels)
 

@@ -20,6 +20,7 @@ from bpc.types import Size
 
 Found = Expr | Atom | None
 MODEST = (1e-9, 1e9)  # factors that may be moved about: no overflow comes of them
+MOVES = frozenset(("expand_dims", "reshape", "transpose", "slice", "roll"))
 
 
 def simplify(function: Function) -> Function:
@@ -28,20 +29,22 @@ def simplify(function: Function) -> Function:
 
 
 def _rule(view: View, equation: Equation) -> Found:
-    folded = _fold(equation)
-    if folded is not None:
-        return folded
-    rule = RULES.get(equation.op) if not _moves_a_number(view, equation) else _moved_number
+    op, args = equation.op, equation.args
+    if args and isinstance(args[0], Literal) and all(isinstance(a, Literal) for a in args):
+        folded = _fold(equation)
+        if folded is not None:
+            return folded
+    rule = RULES.get(op)
+    if op in MOVES and _moves_a_number(view, equation):
+        rule = _moved_number
     found = rule(view, equation) if rule is not None else None
-    if found is None and OPS[equation.op].elementwise and equation.out.type.rank:
+    if found is None and equation.outs[0].type.shape and OPS[op].elementwise:
         return _sink(view, equation)
     return found
 
 
 def _fold(equation: Equation) -> Found:
     """Numbers alone, and numbers that are merely moved about, are numbers again."""
-    if not all(isinstance(a, Literal) for a in equation.args) or not equation.args:
-        return None
     op = OPS[equation.op]
     first = equation.args[0]
     if op.moves and equation.op not in ("cast", "stop") and isinstance(first, Literal):
@@ -58,8 +61,6 @@ def _fold(equation: Equation) -> Found:
 
 def _moves_a_number(view: View, e: Equation) -> bool:
     """Whether one number, stretched to an array, is merely moved about."""
-    if e.op not in ("expand_dims", "reshape", "transpose", "slice", "roll"):
-        return False
     inner = view.arg(e.args[0], "broadcast")
     return inner is not None and not inner.type.rank
 
@@ -112,14 +113,13 @@ def _factor(view: View, atom: Atom) -> tuple[float, Atom | None]:
     value = number(atom)
     if value is not None:
         return float(value), None
-    product = view.definition(atom, "mul")
-    if product is not None:
-        value = number(product.args[0])
+    made = view.made(atom)
+    if made is not None and made.op == "mul":
+        value = number(made.args[0])
         if value is not None and MODEST[0] <= abs(value) <= MODEST[1]:
-            return float(value), product.args[1]
-    negative = view.arg(atom, "neg")
-    if negative is not None:
-        value, rest = _factor(view, negative)
+            return float(value), made.args[1]
+    if made is not None and made.op == "neg":
+        value, rest = _factor(view, made.args[0])
         return -value, rest
     return 1.0, atom
 
@@ -157,11 +157,12 @@ def _scaled(view: View, factor: float, rest: Expr) -> Expr | None:
 def _inverse(view: View, x: Atom, y: Atom) -> Found:
     """X * (1/y) is x / y."""
     for one, other in ((x, y), (y, x)):
-        quotient = view.definition(other, "div")
-        wide = view.definition(other, "broadcast")
-        if wide is not None:
-            quotient = view.definition(wide.args[0], "div")
-        if quotient is not None and number(quotient.args[0]) == 1:
+        quotient = view.made(other)
+        if quotient is not None and quotient.op == "broadcast":
+            quotient = view.made(quotient.args[0])
+        if quotient is None or quotient.op != "div":
+            continue
+        if number(quotient.args[0]) == 1:
             return view.expr(one) / view.m.broadcast_to(view.expr(quotient.args[1]), one.type.shape)
     return None
 

@@ -97,7 +97,7 @@ class Found:
     before: dict[Var, Size] = field(default_factory=dict)
     #: filled with one value along the axis of the rows
     even: set[Var] = field(default_factory=set)
-    #: depend on params alone, by indices and conditions: what `checks` may look at before any rows
+    #: params, and ints and bools made of them: what can be checked before any rows are computed
     early: set[Var] = field(default_factory=set)
     #: where a value is made
     places: dict[Var, Span] = field(default_factory=dict)
@@ -147,9 +147,9 @@ class Found:
         return self.placed(e)
 
     def checks(self, e: Equation) -> bool:
-        """Whether an equation only looks for wrong entries, in what is there before any rows.
+        """Whether an equation only looks for wrong entries, and can do so before any rows.
 
-        Such run whole, before the first tile: then errors count the entries of all rows.
+        It then runs on all of them at once: an error says which entry of all it is.
         """
         op = OPS[e.op]
         return op.raises and op.aligned and self.known(e) and self.cut(e.args)

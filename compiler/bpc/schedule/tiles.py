@@ -5,7 +5,8 @@
     J = mean(h) + w      after:   J = m + w
 
 `before` and `after` run once, `tile` for one part of the rows after the other. What has rows and
-depends on none, as a mask does, is made before, and cut. (`schedule/rows.py` says what has rows.)
+depends on none, as a mask does, is made before, and cut; so are labels, which are checked there, all
+at once. (`schedule/rows.py` says what has rows.)
 """
 
 from __future__ import annotations
@@ -216,9 +217,7 @@ def _before(function: Function, found: Found, wanted: Iterable[Var]) -> list[Equ
 def _joined(var: Var, found: Found, cut: set[Var]) -> bool:
     """Whether a tile takes a part of a value in which the rows are joined with another axis."""
     rows, shape = found.rows, var.type.shape
-    return (
-        var in cut and found.of(var) is None and rows.within(shape) and rows.plain(shape) is None
-    )
+    return var in cut and found.of(var) is None and rows.within(shape) and rows.plain(shape) is None
 
 
 def _apart(var: Var, found: Found, reader: Equation) -> Equation:

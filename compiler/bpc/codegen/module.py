@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from bpc.codegen import (
@@ -76,9 +77,8 @@ def write_module(
 
 def _header(w: Writer, version: str, level: int) -> list[str]:
     digest = hashlib.sha256(w.source.text.encode()).hexdigest()
-    count = size(0)
-    for argument in w.program.params:
-        count = count + argument.var.type.count
+    counts = Counter(a.var.type for a in w.program.params)
+    count = sum((t.count * size(n) for t, n in counts.items()), size(0))
     nodes, total = w.program.nodes, count + size(w.program.nodes)
     name = plain(w.source.name)
     return [

@@ -197,8 +197,10 @@ class _Scope:
                 stores.add(node.arg)
             elif kind is ast.ExceptHandler and node.name:
                 stores.add(node.name)
-            elif kind is ast.FunctionDef and node.decorator_list:
-                self._refuse(node)
+            elif kind is ast.FunctionDef:
+                stores.add(node.name)
+                if node.decorator_list:
+                    self._refuse(node)
             elif kind is ast.Call and node.func.__class__ is ast.Name:
                 if _is_getattr(node):
                     waiting += node.args

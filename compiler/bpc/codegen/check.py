@@ -37,7 +37,7 @@ _ATTRIBUTES = (
     "default_rng diagonal einsum full issuperset normal pad polygamma prod ravel s_ stack std "
     "swapaxes tolist transpose tril triu type uniform var inf nan logaddexp int64 roll eye ones random "
     "any arange array count_nonzero empty asarray astype clip copy float64 max min maximum minimum sum reshape where zeros "
-    "issuperset dtype shape bool_ argmax argmin item"
+    "issuperset dtype shape bool_ argmax argmin item start stop"
 )
 ATTRIBUTES = (
     frozenset(_ATTRIBUTES.split())

@@ -60,7 +60,8 @@ def _parts(count, entries, like):
     itemsize = np.dtype(getattr(like, "dtype", float)).itemsize
     most = max(1, STACK_BYTES // (itemsize * max(1, int(entries))))
     length = -(-count // max(1, -(-count // most)))
-    return [(i, min(length, count - i)) for i in range(0, count, max(1, length))]
+    starts = range(0, max(1, count), max(1, length))
+    return [(i, min(length, count - i)) for i in starts]
 
 
 def _stacks(varied, first, columns):
@@ -69,7 +70,7 @@ def _stacks(varied, first, columns):
     units = np.eye(columns, count, first, varied[0].dtype)
     ends = np.cumsum([v.size for v in varied])[:-1]
     split = np.split(units, ends, axis=1)
-    return [part.reshape(columns, *v.shape) for part, v in zip(split, varied)]
+    return [part.reshape((columns, *v.shape)) for part, v in zip(split, varied)]
 
 
 def _square(varied, stacks):
@@ -95,7 +96,7 @@ def _derivatives(outputs, keys, varied, stacks):
         whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
         result[output] = {
             key: np.array(
-                np.moveaxis(part, 0, -1).reshape(*part.shape[1:], *v.shape), order="C"
+                np.moveaxis(part, 0, -1).reshape(part.shape[1:] + v.shape), order="C"
             )
             for key, v, part in zip(keys, varied, np.split(whole, ends[:-1]))
         }

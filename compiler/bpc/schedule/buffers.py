@@ -88,7 +88,7 @@ def _place(function: Function, memory: _Memory, wanted: dict[Var, Place]) -> Non
             else:
                 memory.places[e.out] = holds[e.out] = memory.take(e.out.type)
         ending.update(o for o in e.outs if o not in last)
-        for var in ending & holds.keys():
+        for var in [v for v in holds if v in ending]:
             memory.give(holds.pop(var))
     for buffer in holds.values():
         memory.give(buffer)

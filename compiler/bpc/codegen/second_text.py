@@ -113,4 +113,6 @@ def _examples(arrays, axes, first, count):
 
 def _rows(parts):
     """Gradients of examples, put together along their first axis."""
+    if len(parts) == 1:
+        return map(np.ascontiguousarray, parts[0])
     return [np.concatenate(stacks) for stacks in zip(*parts)]

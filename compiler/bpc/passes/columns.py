@@ -135,7 +135,8 @@ class _Wide:
         else:
             other = args[1] if differs[0] else args[0]
             factor = factor * other if e.op == "mul" else factor / other
-        scaled = stack * even(self.m, factor, self.steps)
+        self.m.hint = e.out.name
+        scaled = self.m.called(stack * even(self.m, factor, self.steps))
         self.found[e.out] = scaled.atom, True
         self.products[e.out] = stack, factor
         return True

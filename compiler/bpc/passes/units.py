@@ -76,4 +76,5 @@ def _turned(view: View, e: Equation) -> Expr | None:
                 expr = view.m.emit("reshape", expr, shape=(*x.type.shape, NEW))
             expr = view.m.broadcast_to(expr, shape)
         given.append(expr)
-    return view.m.emit("transpose", view.m.elementwise(e.op, *given), order=(1, 0))
+    made = view.m.called(view.m.elementwise(e.op, *given))
+    return view.m.emit("transpose", made, order=(1, 0))

@@ -262,21 +262,25 @@ def extend(
     reals = forward and [r for r in forward.results if r.type.kind == "real"]
     if "jacobian" in emit and not reals:
         raise UsageError("--emit jacobian: the program has no real `output` to differentiate")
-    program = replace(program, columns=_counted(program.dims), whole=STACKED)
-    places = [x.span for x in (*functions["cost"].body, *program.params, *program.inputs)]
+    counts = _counted(program.dims)
+    program = replace(program, columns=counts if COLUMNS.keys() & emit else (), whole=STACKED)
+    places = [e.span for e in functions["cost"].body]
+    places += [a.span for a in (*program.params, *program.inputs)]
     plain = _plain(program)
     for name, needed in KERNELS.items():
         if name in emit and needed in LINEAR:
-            function = along(jvp(functions[LINEAR[needed]], varied, tangents, needed))
+            function = functions.get(needed)
+            if function is None:
+                function = along(jvp(functions[LINEAR[needed]], varied, tangents, needed))
             if plain or name not in COLUMNS:
                 functions[needed] = function
             if name in COLUMNS:
-                together = columns(function, tangents, *program.columns, places)
+                together = columns(function, tangents, *counts, places)
                 functions[COLUMNS[name]] = together
     if "per_example" in emit:
         both = functions["value_and_grad"]
-        each = examples(both, both.results[1:], both.labels[1:], program.batch)
-        functions["per_example"] = each
+        results, labels = both.results[1:], both.labels[1:]
+        functions["per_example"] = examples(both, results, labels, program.batch)
     if check:
         for name in functions.keys() - program.functions.keys():
             verify(functions[name], name)

@@ -34,12 +34,11 @@ def columns(
         return replace(function, name=f"{function.name}s", body=())
     length = dim(count)
     m = Builder(places[0])
-    stacks: tuple[Atom, ...] = tuple(Var(t.name, stacked(t.type, length)) for t in tangents)
     given = tuple(function.params[: len(function.params) - len(tangents)])
-    params = (*given, *stacks)
+    more = tuple(Var(t.name, stacked(t.type, length)) for t in tangents)
+    stacks: tuple[Atom, ...] = more
     if len(tangents) == 1:
-        (tangent,) = tangents
-        stacks, params = (_units(m, tangent, length, dim(first)),), given
+        stacks, more = (_units(m, tangents[0], length, dim(first)),), ()
     index = Var("k", INT)
     body, shared = close(index, (), tuple(tangents), function.body, function.results, "column")
     outs = tuple(
@@ -48,7 +47,7 @@ def columns(
     )
     loop = Loop(body, length, (), stacks, shared, outs, m.span)
     equations = (*m.body, loop.equation())
-    return Function(f"{function.name}s", params, equations, outs, function.labels)
+    return Function(f"{function.name}s", (*given, *more), equations, outs, function.labels)
 
 
 def _units(m: Builder, tangent: Var, length: Size, first: Size) -> Atom:
@@ -61,7 +60,9 @@ def _units(m: Builder, tangent: Var, length: Size, first: Size) -> Atom:
     return (units if units.shape == shape else m.emit("reshape", units, shape=shape)).atom
 
 
-def examples(function: Function, results: Sequence[Atom], labels: Sequence[str], batch: str) -> Function:
+def examples(
+    function: Function, results: Sequence[Atom], labels: Sequence[str], batch: str
+) -> Function:
     """Some results of a function for each example by itself, stacked in front.
 
     The examples are counted by the dim `batch`: what has it as an axis is cut into parts of one entry.

@@ -59,42 +59,36 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     """The lines of one that gets columns, or gradients of examples, as many at once as fit."""
     inputs = w.needed(kernel)
     each = which == "per_example"
-    counts = (w.program.batch, "") if each else w.program.columns
-    count = w.speller.names[counts[0]]
-    entries = _entries(kernel, counts[0])
-    free = [w.speller.names[d] for d in entries.dims() - set(w.program.columns)]
-    known = [*call.dims, *(call.work or ()), *free, *([count] if each else [])]
-    own = {w.speller.names[d] for d in w.program.columns}
-    lines, _ = wrappers.bound(
-        w, _checked(w, kernel), inputs, Call([d for d in known if d not in own and d != "dtype"])
-    )
-    first = "first" if each else w.speller.names[counts[1]]
-    local = {count, first}
+    dims = (w.program.batch,) if each else w.program.columns
+    entries = _entries(kernel, dims[0])
+    names = w.speller.names
+    loops = {names[d]: text for d, text in zip(dims, ("count", "first"))}
+    known = {*call.dims, *(call.work or ()), *(names[d] for d in entries.dims())} - {"dtype"}
+    known = known if each else known - loops.keys()
+    lines, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call(sorted(known)))
     if each:
         lines += layout.statement(4, "axes", name(_axes(w, [*w.program.params, *inputs])))
+        total, arrays = f'dims["{names[dims[0]]}"]', "some"
     else:
         lines += layout.statement(4, "varied", name(_varied(w, inputs)))
-    seed = wrappers.takes_rng(w, kernel)
+        total, arrays = "sum(v.size for v in varied)", "arrays"
+    seed = ["seed"] if wrappers.takes_rng(w, kernel) else []
     lines += ["    seed = _seed(rng)"] if seed else []
-    total = f'dims["{count}"]' if each else "sum(v.size for v in varied)"
     lines += layout.call_statement(4, "parts", "_parts", [total, _text(w, entries), "arrays"])
-    lines += ["    stacks = []", f"    for {first}, {count} in parts:"]
-    arrays = "arrays"
-    taken = [d if d in local else f'dims["{d}"]' for d in call.dims]
-    units: list[str] = []
+    lines += ["    stacks = []", "    for first, count in parts:"]
+    units = ["*units"] if any(p not in w.arguments for p in kernel.params) else []
     if each:
-        arrays = "some"
-        lines.append(f"        some = _examples(arrays, axes, {first}, {count})")
-    elif any(p not in w.arguments for p in kernel.params):
-        units = ["*units"]
-        lines.append(f"        units = _stacks(varied, {first}, {count})")
-    if call.work is not None:
+        lines.append("        some = _examples(arrays, axes, first, count)")
+    elif units:
+        lines.append("        units = _stacks(varied, first, count)")
+    work = ["work"] if call.work is not None else []
+    if work:
         made = workspaces.made(w, call, kernel.name, [*w.program.params, *inputs])
-        for d in local:
-            made = made.replace(f'dims["{d}"]', d)
+        for d, text in loops.items():
+            made = made.replace(f'dims["{d}"]', text)
         lines += layout.statement(8, "work", name(made))
-        taken.append("work")
-    args = [f"*{arrays}", *units, *taken, *(["seed"] if seed else [])]
+    taken = [loops.get(d, f'dims["{d}"]') for d in call.dims]
+    args = [f"*{arrays}", *units, *taken, *work, *seed]
     lines += layout.call_statement(8, "found", f"_{kernel.name}", args, modern=True)
     lines.append(f"        stacks.append({'(found,)' if len(kernel.results) == 1 else 'found'})")
     if which == "hessian":
@@ -109,7 +103,9 @@ def _axes(w: Writer, arguments: Sequence[Argument]) -> str:
     """The axis of the examples in each argument."""
     axes = []
     for argument in arguments:
-        found = [i for i, a in enumerate(argument.var.type.shape) if bare(a.size) == w.program.batch]
+        found = [
+            i for i, a in enumerate(argument.var.type.shape) if bare(a.size) == w.program.batch
+        ]
         axes.append(str(found[0]) if found else "None")
     return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# The generated module has its own.
+STACK_BYTES = 0
+
 
 def _directions(what, given, keys, varied):
     """The arrays of a dict, each of the shape and dtype of what it goes with."""

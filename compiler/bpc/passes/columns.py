@@ -25,7 +25,9 @@ def columns(function: Function) -> Function:
     changed: dict[Var, Atom] = {}
     for e in function.body:
         if changed:
-            e = replace(e, args=tuple(changed.get(a, a) if isinstance(a, Var) else a for a in e.args))
+            e = replace(
+                e, args=tuple(changed.get(a, a) if isinstance(a, Var) else a for a in e.args)
+            )
         if e.op != "scan" or Loop.of(e).carries or Loop.of(e).reverse:
             body.append(e)
             continue
@@ -124,7 +126,7 @@ class _Wide:
 
     def scaled(self, e: Equation, args: list[Expr], differs: list[bool]) -> bool:
         """Whether it is a stack times factors that do not differ: these are multiplied first."""
-        product = self.products.get(e.args[0] if differs[0] else e.args[-1])  # type: ignore[arg-type]
+        product = self.products.get(e.args[0] if differs[0] else e.args[-1])
         if product is None or e.op not in ("mul", "div", "neg") or all(differs) > (e.op == "neg"):
             return False
         if e.op == "div" and not differs[0]:
@@ -187,8 +189,7 @@ class _Wide:
         }
         inner = _Wide(Builder(loop.span), self.steps)
         inner.know((loop.index,), (loop.index,), False)
-        for p, new in params.items():
-            inner.found[p] = new, p in carried
+        inner.found |= {p: (stack, p in carried) for p, stack in params.items()}
         inner.run(loop.body)
         updates = [
             inner.whole(u) if s in carried else inner.read(u)[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product as pairs
+from string import ascii_letters
 from typing import Any
 
 from bpc.ir import Equation, Literal
@@ -23,6 +24,8 @@ def liftable(e: Equation, stacked: Sequence[bool]) -> bool:
         return _picked(e, stacked) is not None
     if e.op in MERGED:
         return next(_places(e, stacked), None) is not None
+    if e.op == "einsum" and not _free_letter(e):
+        return False
     op = OPS[e.op]
     return op.elementwise or op.stacks or e.op in RULES or e.op in STACKED
 
@@ -128,10 +131,15 @@ def _einsum(
 ) -> Expr:
     """One letter more."""
     operands, result = dict(e.attrs)["operands"], dict(e.attrs)["result"]
-    used = {c for o in operands for c in o}
-    letter = next(c for c in "kabcdefghijlmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in used)
+    letter = _free_letter(e)
     operands = tuple(letter + o if s else o for o, s in zip(operands, stacked))
     return m.emit("einsum", *args, operands=operands, result=letter + result)
+
+
+def _free_letter(e: Equation) -> str:
+    """A letter that an einsum does not use; none where it uses all."""
+    used = {c for o in dict(e.attrs)["operands"] for c in o}
+    return next((c for c in f"k{ascii_letters}" if c not in used), "")
 
 
 def _solve(m: Builder, e: Equation, args: list[Expr], stacked: Sequence[bool], steps: Size) -> Expr:

@@ -44,8 +44,8 @@ def _rule(view: View, e: Equation) -> Expr | None:
         return _laid(view, y, e)
     if OPS[e.op].elementwise or e.op in ("cast", "identity"):
         given = [_without(view, a, gone) for a in e.args]
-        y = view.m.elementwise(e.op, *given) if OPS[e.op].elementwise else None
-        y = y or view.m.emit(e.op, *given, **attrs)
+        write = view.m.elementwise if OPS[e.op].elementwise else view.m.emit
+        y = write(e.op, *given, **attrs)
         return _laid(view, y, e)
     return _along(view, e, gone)
 

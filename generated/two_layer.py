@@ -99,11 +99,11 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
     # backward, right to left
     dJ_dJ = 1.0  # two_layer.bp:12
     dJ_da2 = J_sub  # two_layer.bp:12
-    dJ_dz2 = dJ_da2 if a2 > 0.0 else 0.0  # two_layer.bp:11
+    dJ_dz2 = dJ_da2 if z2 > 0.0 else 0.0  # two_layer.bp:11
     dJ_dt2 = dJ_dz2  # two_layer.bp:10
     dJ_dw2 = dJ_dt2 * a1  # two_layer.bp:9
     dJ_da1 = dJ_dt2 * w2  # two_layer.bp:9
-    dJ_dz1 = dJ_da1 if a1 > 0.0 else 0.0  # two_layer.bp:8
+    dJ_dz1 = dJ_da1 if z1 > 0.0 else 0.0  # two_layer.bp:8
     dJ_dw1 = dJ_dz1 * x  # two_layer.bp:7
     dJ_db1 = dJ_dz1  # two_layer.bp:7
     dJ_db2 = dJ_dz2  # two_layer.bp:10
@@ -182,4 +182,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 9ef8ae2b8972fa0ef15256d63bd799473eeae9dca1042a216ac599430dc6b7ab
+# 4c54058ee46c570bd22d43c0496e77bcd7a370dc2df8eef503ffc27dfc1121df

@@ -6,6 +6,7 @@ central differences. What is refused, and how it is said, is in tests/bad.
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
 from collections.abc import Callable
@@ -608,8 +609,9 @@ def test_code_does_not_depend_on_the_length(level: int) -> None:
         found = []
         for n in (10, 10_000):
             code = bpc.compile_source(text, level=level, settings={length: n}, emit=emit)
-            found.append(re.sub(rf"\b{n}\b", "10", body(code)))
-        assert found[0] == found[1]
+            found.append(re.sub(rf"(?<!\d){n}(?!\d)", "10", body(code)))
+        # Where a line is broken does depend on it: memory is called after its size at -O2.
+        assert ast.dump(ast.parse(found[0])) == ast.dump(ast.parse(found[1]))
         free = bpc.compile_source(text, level=level, emit=emit)
         assert len(body(free).split("\n")) <= len(found[0].split("\n")) + 24
 

@@ -27,7 +27,7 @@ from bpc.parser import parse
 from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, Pass
 from bpc.passes.columns import columns as at_once
 from bpc.schedule import all_scalar, arrange
-from bpc.schedule.tiles import Tiles, Whole, choose
+from bpc.schedule.tiles import Tiles, Whole, choose, split
 from bpc.source import Source, Span
 from bpc.syntax import Model
 from bpc.verify import verify
@@ -78,6 +78,7 @@ def compile_source(
     done = timings or _unwatched
     with _no_collection():
         program = _program(source, settings or {}, targets, extras, level, limit, verify_ir, done)
+        program = written_out(program, level, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
         module = write_module(program, plans, source, VERSION, level, targets, extras)
@@ -101,13 +102,28 @@ def tilings(
     targets, extras = _names(wrt, emit)
     with _no_collection():
         program = _program(source, settings or {}, targets, extras, 2, limit)
-        return tile(program)
+        return tile(program, written_out(program, 2))
 
 
-def tile(program: Program) -> dict[str, Tiles | tuple[Whole, ...]]:
-    """The functions of an optimised program in tiles of their rows, where they have any."""
+def tile(program: Program, written: Program) -> dict[str, Tiles | tuple[Whole, ...]]:
+    """The functions of a program that is `written` out, in tiles of their rows where they have any.
+
+    Reasons speak of `program`, which is not written out: of the operators of the source.
+    """
     inputs = {a.var for a in program.inputs}
-    return {k: choose(f, program.dims, inputs) for k, f in program.functions.items()}
+    found: dict[str, Tiles | tuple[Whole, ...]] = {}
+    for name, function in written.functions.items():
+        how = choose(function, program.dims, inputs)
+        if not isinstance(how, Tiles):
+            how = tuple(_reason(program.functions[name], whole) for whole in how)
+        found[name] = how
+    return found
+
+
+def _reason(function: Function, whole: Whole) -> Whole:
+    """Why a function that is not written out has no tiles, if that is a reason too."""
+    found = split(function, whole.dim)
+    return found if isinstance(found, Whole) else whole
 
 
 def _names(wrt: Iterable[str], emit: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -126,14 +142,14 @@ def _program(
     check: bool = False,
     done: Watch = _unwatched,
 ) -> Program:
-    """The optimised program with all functions of the module."""
+    """The program with all functions of the module, optimised but not written out."""
     program = front(source, settings, limit, done)
     rows = batch_dim(program) if "per_example" in emit else ""
     program = differentiate(program, source, wrt, level, check, limit, done)
     program = extend(replace(program, batch=rows), wrt, emit, check)
     if emit:
         done("emit", ", ".join(emit))
-    return optimise(program, level, check, done)
+    return simplified(program, level, check, done)
 
 
 def _size(functions: Mapping[str, Function]) -> str:
@@ -318,6 +334,13 @@ def optimise(
     program: Program, level: int, check: bool = False, done: Watch = _unwatched
 ) -> Program:
     """The program after the passes that follow the reverse pass."""
+    return written_out(simplified(program, level, check, done), level, check, done)
+
+
+def simplified(
+    program: Program, level: int, check: bool = False, done: Watch = _unwatched
+) -> Program:
+    """The program in the operators of the source, after the passes that simplify it."""
     functions = {k: run(f, ADJOINT[level], check) for k, f in program.functions.items()}
     done("adjoint passes", _size(functions))
     for name, function in functions.items():
@@ -327,7 +350,14 @@ def optimise(
         if any(e.op == "scan" for e in function.body):
             functions[name] = run(function, LOOPS[level], check)
     done("loop passes", _size(functions))
-    functions = {k: run(f, WRITTEN_OUT[level], check) for k, f in functions.items()}
+    return replace(program, functions=functions)
+
+
+def written_out(
+    program: Program, level: int, check: bool = False, done: Watch = _unwatched
+) -> Program:
+    """A simplified program in the operators that its level computes with."""
+    functions = {k: run(f, WRITTEN_OUT[level], check) for k, f in program.functions.items()}
     if WRITTEN_OUT[level]:
         done("written out", _size(functions))
     return replace(program, functions=_chosen(functions))

@@ -101,11 +101,11 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
     # backward, right to left
     dJ_dJ = 1.0  # l4_two_layer.bp:18
     dJ_da2 = J_sub  # l4_two_layer.bp:18
-    dJ_dz2 = dJ_da2 if a2 > 0.0 else 0.0  # l4_two_layer.bp:17
+    dJ_dz2 = dJ_da2 if z2 > 0.0 else 0.0  # l4_two_layer.bp:17
     dJ_dt2 = dJ_dz2  # l4_two_layer.bp:16
     dJ_dw2 = dJ_dt2 * a1  # l4_two_layer.bp:15
     dJ_da1 = dJ_dt2 * w2  # l4_two_layer.bp:15
-    dJ_dz1 = dJ_da1 if a1 > 0.0 else 0.0  # l4_two_layer.bp:14
+    dJ_dz1 = dJ_da1 if z1 > 0.0 else 0.0  # l4_two_layer.bp:14
     dJ_dt1 = dJ_dz1  # l4_two_layer.bp:13
     dJ_dw1 = dJ_dt1 * x  # l4_two_layer.bp:12
     dJ_db1 = dJ_dz1  # l4_two_layer.bp:13
@@ -185,4 +185,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# aac9e6b23b2ff61ef815d1e408c79ef24f20bd4d5af6189a5ee3f6c5e1501170
+# 9b428c34e0c06db304b7157af4ea4930e9c293ac8fde798d72f5b265b2b324b6

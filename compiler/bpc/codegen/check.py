@@ -33,11 +33,12 @@ BUILTINS = frozenset(("True", "False", "None", *_BUILTINS.split()))
 _DOTTED = re.compile(r"\.([a-zA-Z]\w*)")
 # What may follow a dot, besides what stands so in the helpers and in the operators' spellings.
 _ATTRIBUTES = (
-    "T all any dot local logical_or matmul positive power square arange argmax argmin ascontiguousarray bool_ broadcast_to clip concatenate cumsum "
-    "default_rng diagonal einsum full issuperset normal pad polygamma prod ravel s_ stack std "
-    "swapaxes tolist transpose tril triu type uniform var inf nan logaddexp int64 roll eye ones random "
-    "any arange array count_nonzero empty asarray astype clip copy float64 max min maximum minimum sum reshape where zeros "
-    "issuperset dtype shape bool_ argmax argmin item start stop"
+    "all any arange argmax argmin array asarray ascontiguousarray astype bool_ broadcast_to clip "
+    "concatenate copy count_nonzero cumsum default_rng diagonal dot dtype einsum empty eye "
+    "float64 full inf int64 issuperset item local log1p logaddexp logical_or matmul max maximum "
+    "min minimum nan normal ones pad polygamma positive power prod random ravel reshape roll s_ "
+    "shape square stack start std sum swapaxes T tolist transpose tril triu type uniform var "
+    "where zeros"
 )
 ATTRIBUTES = (
     frozenset(_ATTRIBUTES.split())
@@ -108,7 +109,8 @@ def _check(text: str) -> None:
             before += function.count("\n")
             continue
         scope = _Scope()
-        for part, scope.before in _parts(scope.without_plain(function, before), before):
+        left = scope.without_plain(function, before)
+        for part, scope.before in _parts(left, before):
             for node in _parse(part, scope.before).body:
                 scope.walk(node)
         before += function.count("\n")
@@ -198,9 +200,9 @@ class _Scope:
             elif kind is ast.ExceptHandler and node.name:
                 stores.add(node.name)
             elif kind is ast.FunctionDef:
-                stores.add(node.name)
                 if node.decorator_list:
                     self._refuse(node)
+                stores.add(node.name)
             elif kind is ast.Call and node.func.__class__ is ast.Name:
                 if _is_getattr(node):
                     waiting += node.args

@@ -85,10 +85,10 @@ def whole(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     function = plan.function
     free, known, names = start(w, function)
     part = Part(w, plan, free, known, {})
-    work = free.claim("work") if part.memory else ""
+    found = part.given(rest(function))
+    work = free.claim("work") if part.memory or found else ""
     body = layout.unpacked(4, part.memory, work) if part.memory else []
     body += part.body(w)
-    found = part.given(rest(function))
     given = [i for i, _ in found]
     targets = [part.kernel.known[r] for _, r in found]
     if function.name != "value_and_grad":
@@ -100,11 +100,12 @@ def whole(w: Writer, plan: Plan) -> tuple[list[str], Call]:
         takes_rng(w, function), work,
     )  # fmt: skip
     lines, dims = written(w, text)
-    if not part.memory:
-        return lines, Call(dims, None, given)
+    if not work:
+        return lines, Call(dims)
+    loose = len(found) < len(rest(function))
     every = (*w.program.dims, *w.program.columns)
     maker, sizes = workspaces.function(w, function.name, [plan], every)
-    return [*lines, *maker], Call(dims, sizes, given)
+    return [*lines, *maker], Call(dims, sizes, given, loose)
 
 
 def written(w: Writer, text: Text) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ RESERVED = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "math", "special", "params"}
     | {"dtype", "seed", "rng", "dims", "vector", "PARAMS", "INPUTS", "OUTPUTS", "forward", "cost"}
     | {"value_and_grad", "init", "ravel", "unravel", "arrays", "values", "grads", "self"}
-    | {"tangents"}
+    | {"tangents", "out"}
 )
 
 

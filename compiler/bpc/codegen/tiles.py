@@ -91,6 +91,7 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     ends = [after.kernel.code(r).text for r in tiling.after.function.results]
     results = [ends[r] if isinstance(r, int) else known[r] for r in tiling.order]
     given, targets = _given(w, function, tiling, tile, after, known)
+    loose = len(given) < len(rest(function))
     if function.name != "value_and_grad":
         for r, text in targets:
             body = [*layout.statement(4, text, w.speller.empty(r.type)), *body]
@@ -106,7 +107,7 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     tiled = Tiled(spare, [dim, maker, "dtype", *shapes], sorted(used))
     plans = [tiling.before, tiling.after]
     made_by, sizes = workspaces.function(w, function.name, plans, w.program.dims, tiled)
-    return [*lines, *tile.lines, *made_by], Call(dims, sizes, given)
+    return [*lines, *tile.lines, *made_by], Call(dims, sizes, given, loose)
 
 
 def _tile(w: Writer, function: Function, tiling: Tiling) -> Tile:

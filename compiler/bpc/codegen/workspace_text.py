@@ -97,10 +97,10 @@ def _added_up(tile, count, tiles, *into):
         found = tile(part, memory if part.stop - start == rows else rest, spare)
         for total, value in zip(sums, found):
             total += value
-    return [_like(s, f, t) for s, f, t in zip(sums, found, into)]
+    return [_summed(s, f, t) for s, f, t in zip(sums, found, into)]
 
 
-def _like(total, value, target):
+def _summed(total, value, target):
     """A sum in the dtype of what was added up, in memory that is there for it."""
     if target is None:
         return total.astype(value.dtype)[()]

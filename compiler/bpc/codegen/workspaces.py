@@ -30,6 +30,8 @@ class Call:
     work: Sequence[str] | None = None
     #: which results it writes into memory that is given
     given: Sequence[int] = ()
+    #: whether some results may be laid out in another way than by rows
+    loose: bool = True
 
 
 def names(w: Writer, buffers: Sequence[Buffer], free: Names) -> dict[Buffer, str]:

@@ -181,57 +181,54 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
 
 def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:
     """The call of a kernel that has a workspace: one that is kept, or one that is made now."""
-    given = ", ".join(["params", *(w.name(a) for a in inputs)])
-    values = "[*_values(params)" + "".join(f", {w.name(a)}" for a in inputs) + "]"
-    lines = layout.statement(4, "arrays", expression.name(values))
-    lines += [
-        f'    key = _key("{function.name}", arrays)',
-        "    found = _idle(key)",
-        "    if found is None:",
-        *layout.statement(
-            8, "arrays, key, found", expression.call(f"_{function.name}_workspace", [given])
-        ),
-        *layout.unpacked(4, [*kernel.dims, "work"], "found"),
+    free = w.locals()
+    key, found, work, value, results, room = map(
+        free.claim, ("key", "found", "work", "value", "results", "targets")
+    )
+    names = [w.name(a) for a in inputs]
+    values = expression.name(f"[{', '.join(['*_values(params)', *names])}]")
+    made = f"_{function.name}_workspace"
+    lines = [
+        *layout.statement(4, "arrays", values),
+        f'    {key} = _key("{function.name}", arrays)',
+        f"    {found} = _idle({key})",
+        f"    if {found} is None:",
+        *layout.call_statement(8, f"arrays, {key}, {found}", made, ["params", *names]),
+        *layout.unpacked(4, [*kernel.dims, work], found),
     ]
     keys, count = _keys(w, function)
-    taken = ["*arrays", *kernel.dims, "work"]
-    if takes_rng(w, function):
-        taken.append("_seed(rng)")
+    taken = ["*arrays", *kernel.dims, work]
+    taken += ["_seed(rng)"] if takes_rng(w, function) else []
     arguments = [*w.program.params, *inputs]
-    results = function.results[1:] if function.name == "value_and_grad" else function.results
-    kinds = {r.type.kind for r in results}
-    scalar = any(not r.type.shape for r in results)
-    real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
-    dtype = f", arrays[{real}].dtype" if real is not None and kinds == {"real"} else ""
-    if function.name == "value_and_grad" and count:
+    gradient = function.name == "value_and_grad"
+    rest = function.results[1:] if gradient else function.results
+    if gradient and count:
         like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]" if w.wrt else "arrays"
-        lines.append(f"    targets = _targets(out, {keys}, {like}, arrays)")
-        taken += targets(kernel, count)
-    call = f"_{function.name}({', '.join(taken)})"
-    many = "value, *results" if function.name == "value_and_grad" else "results"
-    lines += layout.statement(
-        4,
-        many if count > 1 or function.name == "value_and_grad" else "result",
-        expression.name(call),
-    )
-    lines.append("    _keep(key, found)")
+        lines.append(f"    {room} = _targets(out, {keys}, {like}, arrays)")
+        every = len(kernel.given) == count
+        taken += [f"*{room}"] if every else [f"{room}[{i}]" for i in kernel.given]
+    several = [value, f"*{results}"] if gradient else [results]
+    target = ", ".join(several) if gradient or count > 1 else value
+    lines += layout.call_statement(4, target, f"_{function.name}", taken, modern=True)
+    lines.append(f"    _keep({key}, {found})")
     if function.name == "cost":
-        return [*lines, "    return float(result)"]
+        return [*lines, f"    return float({value})"]
+    real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
+    dtype = f", arrays[{real}].dtype" if real is not None else ""
+    dtype = dtype if {r.type.kind for r in rest} == {"real"} else ""
+    loose = kernel.loose or any(not r.type.shape for r in rest)
     if function.name == "forward" and count == 1:
-        return [*lines, *layout.returned(4, [f'np.asarray(result{dtype}, order="C")'])]
-    if count and scalar:
-        lines.append(f"    results = [np.asarray(r{dtype}) for r in results]")
+        made = f'np.asarray({value}{dtype}, order="C")' if loose else value
+        return [*lines, *layout.returned(4, [made])]
+    if count and loose:
+        lines.append(
+            f'    {results} = [np.asarray(r{dtype}, order="C") for r in {results}]'
+        )
     if function.name == "forward":
-        return [*lines, "    return dict(zip(OUTPUTS, results))"]
+        return [*lines, f"    return dict(zip(OUTPUTS, {results}))"]
     if not count:
-        return [*lines, "    return float(value), {}"]
-    return [*lines, f"    return float(value), _stored(out, dict(zip({keys}, results)))"]
-
-
-def targets(kernel: Call, count: int) -> list[str]:
-    """The arguments of a kernel that are memory for its gradients."""
-    every = len(kernel.given) == count
-    return ["*targets"] if every else [f"targets[{i}]" for i in kernel.given]
+        return [*lines, f"    return float({value}), {{}}"]
+    return [*lines, f"    return float({value}), _stored(out, dict(zip({keys}, {results})))"]
 
 
 def place(w: Writer, key: str) -> int:

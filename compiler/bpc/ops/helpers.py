@@ -267,7 +267,7 @@ def _off_label(y, index, label, amount, ignore, out=None):
 def _add_rows(x, ones, out=None):
     """The sum of the rows of x: of blocks, by products with ones, and of these in float64."""
     n, block = x.shape[0], 64 if x.dtype == np.float32 else ones.shape[0]
-    if n <= block or (n <= ones.shape[0] and x.size <= 4096):
+    if n <= block:
         return np.dot(ones[:n], x, out)
     cut = n - n % block
     parts = np.matmul(ones[:block], x[:cut].reshape(-1, block, x.shape[1]))

@@ -9,7 +9,7 @@ from bpc.diagnostics import Problem
 from bpc.ops.base import Expand, Op, Spelling, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Axes, Flag, Value
-from bpc.ops.rows import MEAN, SUM, Rule, reduces
+from bpc.ops.rows import MEAN, SUM, Rule, moves, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
 
 ROWS = 256  # at most, that are added up by one product
@@ -144,6 +144,7 @@ register(
         "internal",
         "The sum of the rows of a matrix, by products of blocks with a vector of ones.",
         mixes=lambda t, ones: (0,),
+        rows=moves({(0, None): SUM, (1, None): 0}),
         infer=lambda t, ones: (t.with_shape(t.shape[1:]),),
         numpy="_add_rows",
         into="_add_rows",

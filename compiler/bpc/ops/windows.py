@@ -10,11 +10,12 @@ each channel by itself are written with them; both are linear, and each the VJP 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bpc.ops.arrays import internal
 from bpc.ops.images import Needs, Pair, fit, places
-from bpc.ops.rows import moves
+from bpc.ops.rows import Meets, Place, moves, only
 from bpc.types import Axis, Shape, Type, product, size
 
 
@@ -36,6 +37,13 @@ def windows_needs(x: Type, sides: Pair, dilation: Pair = (1, 1), stride: Pair = 
 def _options(c: Any, sides: Pair, stride: Pair, dilation: Pair) -> list[Any]:
     spread = [] if dilation == (1, 1) else [str(dilation)]
     return [c.text(str(pair)) for pair in (sides, stride, *spread)]
+
+
+def _laid_rows(_: Sequence[Type], places: Sequence[Place], **options: Any) -> int:
+    place = only(places)
+    if place not in (0, 3):
+        raise Meets
+    return place
 
 
 internal(
@@ -77,6 +85,7 @@ internal(
     "lay_windows",
     "Images to which arrays are added, one for each place of a window.",
     linear=True,
+    rows=_laid_rows,
     infer=lambda *parts, shape, **options: (parts[0].with_shape(shape),),
     numpy=lambda c, *parts, shape, **options: c.call(
         "_lay_windows", c.display(parts), c.shape(shape), *_options(c, **options)
@@ -145,6 +154,7 @@ internal(
     "add_window_rows",
     "Padded images of a shape to which each row is added as a window: from window_rows back.",
     linear=True,
+    rows=moves({(0,): 0}),
     infer=lambda rows, shape, **_: (rows.with_shape(shape),),
     numpy=lambda c, rows, shape, sides, stride, pad, dilation: c.call(
         "_add_window_rows",

@@ -233,7 +233,7 @@ def _extremum(view: View, e: Equation) -> Found:
 def _beyond(view: View, e: Equation) -> Found:
     """X > c is y > c where y = max(x, c): then x need not be kept."""
     bound = number(e.args[1])
-    if bound is None:
+    if bound is None or not e.out.type.rank:  # a number costs nothing to keep
         return None
     side = "maximum" if e.op == "gt" else "minimum"
     held = view.extrema.get((side, e.args[0], bound))

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from bpc.ir import Equation, Function, Literal, Var, live, variables
+from bpc.ir import Atom, Equation, Function, Literal, Var, live, variables
 from bpc.ops import OPS
-from bpc.ops.loops import Loop
+from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
 from bpc.types import Type
@@ -29,7 +29,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
 
     With `given` the caller gives the memory of results.
     """
-    function = live(plan.function, strict=True)
+    function = _direct(live(plan.function, strict=True))
     function = settled(_own_results(function) if given else function)
     function, constants = _constants(function)
     memory = _Memory()
@@ -118,12 +118,48 @@ def writes(e: Equation) -> bool:
     return bool(OPS[e.op].into) and len(e.outs) == 1 and bool(e.out.type.shape)
 
 
+def _direct(function: Function) -> Function:
+    """The function, and its loops, with values under the name that they are given next.
+
+    u = mul(g, x); dw = u    ->    dw = mul(g, x)
+    """
+    function = map_bodies(function, _direct)
+    made = {o for e in function.body for o in e.outs}
+    called: dict[Atom, Var] = {}
+    for e in reversed(function.body):
+        if e.op != "identity" or e.args[0] not in made or e.args[0] in called:
+            continue
+        (source,) = e.args
+        if isinstance(source, Var) and not source.named and source.type == e.out.type:
+            called[source] = called.get(e.out, e.out)
+    if not called:
+        return function
+    gone = {
+        e
+        for e in function.body
+        if e.op == "identity" and called.get(e.args[0]) is called.get(e.out, e.out)
+    }
+    body = tuple(
+        replace(
+            e,
+            args=tuple(called.get(a, a) for a in e.args),
+            outs=tuple(called.get(o, o) for o in e.outs),
+        )
+        for e in function.body
+        if e not in gone
+    )
+    results = tuple(called.get(r, r) for r in function.results)
+    return replace(function, body=body, results=results)
+
+
 def _own_results(function: Function) -> Function:
-    """The function with copies of results that loops leave: they are in the workspace."""
-    stacked = {o for e in function.body if e.op == "scan" for o in e.outs}
+    """The function with copies of results that show memory of the workspace."""
+    made = {o: e for e in function.body for o in e.outs}
     body, results = list(function.body), []
     for r in function.results:
-        if isinstance(r, Var) and r in stacked and r.type.shape:
+        maker = made.get(r) if isinstance(r, Var) else None
+        shows = maker is not None and (maker.op == "scan" or OPS[maker.op].view)
+        if isinstance(r, Var) and shows and r.type.shape:
             copy = Var(r.name, r.type)
             span = body[-1].span
             body.append(Equation("copy", (r,), (copy,), span, (), body[-1].adjoint))

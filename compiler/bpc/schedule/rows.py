@@ -12,6 +12,7 @@ from step to step, as long as what happens to it is linear.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -96,6 +97,8 @@ class Found:
     before: dict[Var, Size] = field(default_factory=dict)
     #: filled with one value along the axis of the rows
     even: set[Var] = field(default_factory=set)
+    #: params, and ints and bools made of them: what can be checked before any rows are computed
+    early: set[Var] = field(default_factory=set)
     #: where a value is made
     places: dict[Var, Span] = field(default_factory=dict)
 
@@ -108,8 +111,9 @@ class Found:
                     self.loop(e)
                 else:
                     self.states[e.out] = self.state(e)
+                    self.note(e)
             except Meets as error:
-                why = error.why.format(op=e.op, dim=self.rows.dim)
+                why = error.why.format(op=_called(e), dim=self.rows.dim)
                 raise Mixed(why, e.span) from None
 
     def of(self, atom: Atom) -> State:
@@ -129,6 +133,9 @@ class Found:
             if within or not _linear(e, given):
                 raise Meets("`{op}` of a sum over {dim} is no sum over {dim}")
             return TOTAL
+        if self.checks(e):
+            self.placed(e)  # it is cut after that
+            return None
         if not has_rows:
             if within and self.fills(e):
                 self.filled.add(e.out)
@@ -138,6 +145,25 @@ class Found:
                 raise Meets("`{op}` numbers the entries of {dim}")
             return None
         return self.placed(e)
+
+    def checks(self, e: Equation) -> bool:
+        """Whether an equation only looks for wrong entries, and can do so before any rows.
+
+        It then runs on all of them at once: an error says which entry of all it is.
+        """
+        op = OPS[e.op]
+        return op.raises and op.aligned and self.known(e) and self.cut(e.args)
+
+    def known(self, e: Equation) -> bool:
+        """Whether all arguments are early, or depend on no rows."""
+        if self.inner:
+            return False
+        return all(self.of(a) is None or a in self.early for a in e.args)
+
+    def note(self, e: Equation) -> None:
+        """Note a result that is early."""
+        if e.out.type.kind != "real" and self.known(e):
+            self.early.add(e.out)
 
     def cut(self, args: Iterable[Atom]) -> bool:
         """Whether a tile has a part of some of these values."""
@@ -285,6 +311,13 @@ def only_adds(loop: Loop, state: Var) -> bool:
         return False
     results = loop.body.results
     return readers[0].args.count(state) == 1 and state not in results and results.count(update) == 1
+
+
+def _called(e: Equation) -> str:
+    """What the source calls an equation: `batch_norm` where the operator is a part of it."""
+    call = re.match(r"\w+(?=\()", e.span.text)
+    op = OPS.get(call[0]) if call else None
+    return op.name if op is not None and op.infer is None else e.op
 
 
 def _linear(e: Equation, given: Sequence[State]) -> bool:

@@ -5,7 +5,8 @@
     J = mean(h) + w      after:   J = m + w
 
 `before` and `after` run once, `tile` for one part of the rows after the other. What has rows and
-depends on none, as a mask does, is made before, and cut. (`schedule/rows.py` says what has rows.)
+depends on none, as a mask does, is made before, and cut; so are labels, which are checked there, all
+at once. (`schedule/rows.py` says what has rows.)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bpc.ops.loops import Loop, trim
 from bpc.schedule.cut import Cut
 from bpc.schedule.rows import AFTER, TOTAL, Found, Mixed, Rows, zero
 from bpc.source import Span
+from bpc.types import Axis, dim, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Whole:
 def split(function: Function, dim: str) -> Tiles | Whole:
     """The function in three along a dim, or why it cannot be."""
     rows = Rows(dim, _fresh(function, dim))
-    found = Found(rows, {p: rows.plain(p.type.shape) for p in function.params})
+    states = {p: rows.plain(p.type.shape) for p in function.params}
+    found = Found(rows, states, early=set(function.params))
     try:
         found.run(function.body)
         if any(_has_rows(e, found) for e in function.body):
@@ -114,9 +117,15 @@ def _in_three(function: Function, found: Found) -> Tiles:
     given = [v for v in made if v in needed | read and v not in origin and found.of(v) is None]
     before = _before(function, found, given)
     cut = Cut(found, parts=parts)
-    sliced = tuple(_axis(v, found, needed) for v in (*params, *given))
+    apart = {v: _apart(v, found, rows[0]) for v in (*params, *given) if _joined(v, found, needed)}
+    before += apart.values()
+    made_apart = [e.out for e in apart.values()]
+    given = [*(v for v in given if v not in apart or v in read), *made_apart]
+    sliced = tuple(
+        _axis(v, found, needed - apart.keys() | set(made_apart)) for v in (*params, *given)
+    )
     taken = tuple(v if axis is None else cut.var(v) for v, axis in zip((*params, *given), sliced))
-    body = tuple(cut.equations(rows))
+    body = (*(_together(e, cut) for e in apart.values()), *cut.equations(rows))
     places = tuple(_axis(v, found, set(stored)) or 0 for v in stored)
     made_here = (*totals, *map(cut.atom, stored))
     name = function.name
@@ -189,7 +198,7 @@ def _before(function: Function, found: Found, wanted: Iterable[Var]) -> list[Equ
     """The equations that depend on no rows; of a loop, what does not. Raises Mixed."""
     needed, kept = set(wanted), []
     for e in reversed(function.body):
-        outs = {o for o in e.outs if o in needed and found.of(o) is None}
+        outs = {o for o in e.outs if o in needed and (found.of(o) is None or o in found.early)}
         if not outs:
             continue
         if e.op == "scan" and _has_rows(e, found):
@@ -203,6 +212,34 @@ def _before(function: Function, found: Found, wanted: Iterable[Var]) -> list[Equ
         if any(v not in known for v in variables(e.args)):
             raise Mixed("`scan` computes rows and what depends on none together", e.span)
     return kept[::-1]
+
+
+def _joined(var: Var, found: Found, cut: set[Var]) -> bool:
+    """Whether a tile takes a part of a value in which the rows are joined with another axis."""
+    rows, shape = found.rows, var.type.shape
+    return var in cut and found.of(var) is None and rows.within(shape) and rows.plain(shape) is None
+
+
+def _apart(var: Var, found: Found, reader: Equation) -> Equation:
+    """Such a value with the rows on an axis of their own, so that it can be cut."""
+    shape, rows = var.type.shape, dim(found.rows.dim)
+    axis = found.rows.axis(shape)
+    assert axis is not None, var
+    ahead = found.before.get(var, size(1))
+    behind = shape[axis].size / ahead / rows
+    parts = [Axis(n) for n in (ahead, rows, behind) if n != size(1)]
+    out = Var(var.name, var.type.with_shape((*shape[:axis], *parts, *shape[axis + 1 :])))
+    span = found.places.get(var, reader.span)
+    return Equation("reshape", (var,), (out,), span, (("shape", out.type.shape),))
+
+
+def _together(apart: Equation, cut: Cut) -> Equation:
+    """The way back, for the rows at hand."""
+    (var,) = variables(apart.args)
+    out = cut.var(var)
+    return replace(
+        apart, args=(cut.atom(apart.out),), outs=(out,), attrs=(("shape", out.type.shape),)
+    )
 
 
 def _axis(var: Var, found: Found, cut: set[Var]) -> int | None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from bpc.ir import Atom, Function, Var
+from bpc.ir import Atom, Equation, Function, Var
 from bpc.plan import Plan, Tiling
-from bpc.schedule.buffers import assign
+from bpc.schedule.buffers import assign, writes
 from bpc.schedule.loosen import loosen
 from bpc.schedule.tiles import Tiles, choose
 from bpc.source import Span
@@ -28,18 +28,33 @@ def tiled(
     if any(found.stored) or any(v not in function.results for v in summed[found.totals :]):
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
+    tile = assign(Plan(_copied(loosen(found.tile, False, start), found.totals), False))
+    if not tile.buffers:
+        return None  # it keeps nothing that a cache could hold
     before = loosen(found.before, False, start, own=False)
     return Tiling(
         dim=found.dim,
         rows=found.rows,
         before=assign(Plan(before, False), given=False),
-        tile=assign(Plan(loosen(found.tile, False, start), False)),
+        tile=tile,
         after=assign(Plan(loosen(after, False, start), False)),
         sliced=found.sliced,
         summed=summed,
         totals=found.totals,
         order=order,
     )
+
+
+def _copied(function: Function, totals: int) -> Function:
+    """The function with copies of rows that no operator can write where they belong."""
+    made = {o: e for e in function.body for o in e.outs}
+    body, results = list(function.body), list(function.results)
+    for i, r in enumerate(results[totals:], totals):
+        if isinstance(r, Var) and (r not in made or not writes(made[r])):
+            results[i] = copy = Var(r.name, r.type)
+            span = made[r].span if r in made else body[-1].span
+            body.append(Equation("copy", (r,), (copy,), span))
+    return replace(function, body=tuple(body), results=tuple(results))
 
 
 def _without(found: Tiles, summed: Sequence[Var]) -> tuple[Function, tuple[Var | int, ...]]:

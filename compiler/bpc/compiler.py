@@ -11,20 +11,22 @@ from pathlib import Path
 from types import ModuleType
 
 from bpc import lib
+from bpc.calculus.columns import columns, examples
 from bpc.calculus.examples import batch
 from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.inside import expand
 from bpc.calculus.reverse import gradient
 from bpc.codegen.module import write_module
 from bpc.codegen.optimisers import OPTIMISERS
-from bpc.codegen.second import KERNELS
+from bpc.codegen.second import COLUMNS, KERNELS, STACKED
 from bpc.diagnostics import did_you_mean
 from bpc.ir import Function, Program, unnamed
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
-from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, WRITTEN_OUT, Pass
-from bpc.schedule import arrange
+from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, Pass
+from bpc.passes.columns import columns as at_once
+from bpc.schedule import all_scalar, arrange
 from bpc.schedule.tiles import Tiles, Whole, choose, split
 from bpc.source import Source, Span
 from bpc.syntax import Model
@@ -142,9 +144,9 @@ def _program(
 ) -> Program:
     """The program with all functions of the module, optimised but not written out."""
     program = front(source, settings, limit, done)
-    examples = batch_dim(program) if "per_example" in emit else ""
+    rows = batch_dim(program) if "per_example" in emit else ""
     program = differentiate(program, source, wrt, level, check, limit, done)
-    program = replace(extend(program, wrt, emit, check), batch=examples)
+    program = extend(replace(program, batch=rows), wrt, emit, check)
     if emit:
         done("emit", ", ".join(emit))
     return simplified(program, level, check, done)
@@ -276,13 +278,44 @@ def extend(
     reals = forward and [r for r in forward.results if r.type.kind == "real"]
     if "jacobian" in emit and not reals:
         raise UsageError("--emit jacobian: the program has no real `output` to differentiate")
+    counts = _counted(program.dims)
+    program = replace(program, columns=counts if COLUMNS.keys() & emit else (), whole=STACKED)
+    places = [e.span for e in functions["cost"].body]
+    places += [a.span for a in (*program.params, *program.inputs)]
+    plain = _plain(program)
     for name, needed in KERNELS.items():
         if name in emit and needed in LINEAR:
-            function = jvp(functions[LINEAR[needed]], varied, tangents, needed)
-            functions[needed] = along(function)
-            if check:
-                verify(functions[needed], needed)
+            function = functions.get(needed)
+            if function is None:
+                function = along(jvp(functions[LINEAR[needed]], varied, tangents, needed))
+            if plain or name not in COLUMNS:
+                functions[needed] = function
+            if name in COLUMNS:
+                together = columns(function, tangents, *counts, places)
+                functions[COLUMNS[name]] = together
+    if "per_example" in emit:
+        both = functions["value_and_grad"]
+        results, labels = both.results[1:], both.labels[1:]
+        functions["per_example"] = examples(both, results, labels, program.batch)
+    if check:
+        for name in functions.keys() - program.functions.keys():
+            verify(functions[name], name)
     return replace(program, functions=functions)
+
+
+def _counted(dims: tuple[str, ...]) -> tuple[str, str]:
+    """Names for how many columns are computed at once, and for the first of them."""
+    names = []
+    for name in ("columns", "first"):
+        while name in dims:
+            name += "_"
+        names.append(name)
+    return names[0], names[1]
+
+
+def _plain(program: Program) -> bool:
+    """Whether a program may turn out to be one of numbers alone."""
+    return not any(a.var.type.shape for a in (*program.params, *program.inputs))
 
 
 def along(function: Function) -> Function:
@@ -311,6 +344,9 @@ def simplified(
     functions = {k: run(f, ADJOINT[level], check) for k, f in program.functions.items()}
     done("adjoint passes", _size(functions))
     for name, function in functions.items():
+        if name in STACKED and level:
+            functions[name] = run(at_once(function), STACKS, check)
+    for name, function in functions.items():
         if any(e.op == "scan" for e in function.body):
             functions[name] = run(function, LOOPS[level], check)
     done("loop passes", _size(functions))
@@ -324,7 +360,13 @@ def written_out(
     functions = {k: run(f, WRITTEN_OUT[level], check) for k, f in program.functions.items()}
     if WRITTEN_OUT[level]:
         done("written out", _size(functions))
-    return replace(program, functions=functions)
+    return replace(program, functions=_chosen(functions))
+
+
+def _chosen(functions: dict[str, Function]) -> dict[str, Function]:
+    """The functions without stacks, where all others compute with numbers of Python's."""
+    alone = {k: f for k, f in functions.items() if k not in STACKED}
+    return alone if len(alone) < len(functions) and all_scalar(alone.values()) else functions
 
 
 def run(function: Function, passes: Iterable[Pass], check: bool) -> Function:

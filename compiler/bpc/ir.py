@@ -104,6 +104,10 @@ class Program:
     nodes: int = 0
     #: the free dim over which the cost adds up examples, where that was asked for
     batch: str = ""
+    #: dims that count columns of derivatives: how many at once, and the first of them
+    columns: tuple[str, ...] = ()
+    #: functions whose memory the caller bounds: they never run in tiles
+    whole: frozenset[str] = frozenset()
 
 
 def variables(atoms: tuple[Atom, ...]) -> Iterator[Var]:

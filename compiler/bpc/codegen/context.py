@@ -14,7 +14,7 @@ from bpc.source import Source, Span
 from bpc.types import Size, Type
 
 #: functions that compute the outputs: they take just the inputs that those need, and never drop
-FORWARD = ("forward", "jacobian")
+FORWARD = ("forward", "jacobian", "jacobians")
 
 
 def plain(text: str) -> str:
@@ -59,7 +59,8 @@ class Writer:
         plain_names = [a for a in arguments if a.key.isidentifier()]
         for argument in plain_names:
             self.arguments[argument.var] = self.names.claim(argument.key)
-        self.speller = Speller({d: self.names.claim(d) for d in self.program.dims})
+        dims = (*self.program.dims, *self.program.columns)
+        self.speller = Speller({d: self.names.claim(d) for d in dims})
         for argument in arguments:  # `conv1.W` becomes conv1_W, if nothing of the source is that
             if argument.var not in self.arguments:
                 self.arguments[argument.var] = self.names.claim(argument.key)
@@ -96,7 +97,7 @@ class Writer:
         for equation in function.body:
             used.update(equation.args)
             dims |= dims_of(equation)
-        varied = self.wrt if function.name == "jacobian" else ()
+        varied = self.wrt if function.name.startswith("jacobian") else ()
         inputs = [a for a in self.program.inputs if a.var in used or a.key in varied]
         held = {d for a in (*self.program.params, *inputs) for d in dims_in(a)}
         kept = {a.key for a in inputs}

@@ -103,7 +103,8 @@ def whole(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     if not work:
         return lines, Call(dims)
     loose = len(found) < len(rest(function))
-    maker, sizes = workspaces.function(w, function.name, [plan], w.program.dims)
+    every = (*w.program.dims, *w.program.columns)
+    maker, sizes = workspaces.function(w, function.name, [plan], every)
     return [*lines, *maker], Call(dims, sizes, given, loose)
 
 
@@ -115,7 +116,7 @@ def written(w: Writer, text: Text) -> tuple[list[str], list[str]]:
         reals = [w.name(a) for a in arguments if a.var.type.kind == "real"]
         real = next((n for n in reals if n in text.names), None)
         body.insert(0, f"    dtype = {real}.dtype" if real else "    dtype = np.dtype(float)")
-    every = (*w.program.dims, *text.dims)
+    every = (*w.program.dims, *w.program.columns, *text.dims)
     dims = [w.speller.names[d] for d in every if d in w.speller.used]
     taken = [*text.names, *dims, *([text.work] if text.work else [])]
     taken += [*(["seed"] if text.seed else []), *text.targets]

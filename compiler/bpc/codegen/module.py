@@ -56,17 +56,17 @@ def write_module(
         public += ["", "", *wrappers.public(w, function, taken[name])]
         if taken[name].work is not None:
             kernels += ["", "", *wrappers.workspace(w, function, taken[name])]
-    for name, needs in second.KERNELS.items():
-        if name not in emit:
-            continue
+    for name in (n for n in second.KERNELS if n in emit):
+        needs = second.kernel(w, name)
         if needs not in taken:
             kernel, taken[needs] = _kernel(w, plans[needs])
             kernels += kernel
         function = plans[needs].function
-        public += ["", "", *second.function(w, name, function, taken[needs], program.batch)]
+        public += ["", "", *second.function(w, name, function, taken[needs])]
     works = any(call.work is not None for call in taken.values())
     tiled = any(plan.tiling is not None for plan in plans.values())
-    lines = [*_tables(w, works, tiled), *public, *initialisers.functions(w), *optimisers.functions(emit)]
+    stacked = bool(second.STACKED & taken.keys())
+    lines = [*_tables(w, works, tiled, stacked), *public, *initialisers.functions(w), *optimisers.functions(emit)]
     lines += kernels
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
@@ -101,7 +101,7 @@ def _imports(body: str) -> list[str]:
     return [*lines, ""]
 
 
-def _tables(w: Writer, works: bool, tiled: bool) -> list[str]:
+def _tables(w: Writer, works: bool, tiled: bool, stacked: bool) -> list[str]:
     """PARAMS, INPUTS, OUTPUTS, and what the checks look up."""
 
     def table(name: str, rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -122,6 +122,8 @@ def _tables(w: Writer, works: bool, tiled: bool) -> list[str]:
         lines.append("_WORK = threading.local()")
     if tiled:
         lines.append("TILE_BYTES = 2**20  # of memory for a tile of the rows: what stays in the cache")
+    if stacked:
+        lines.append("STACK_BYTES = 2**24  # of memory for derivatives that are computed together")
     if not w.scalars:
         types = [(a.key, w.template(a)) for a in program.params]
         types += [(w.name(a), w.template(a)) for a in program.inputs]

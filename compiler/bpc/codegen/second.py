@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bpc.codegen import layout, workspaces, wrappers
 from bpc.codegen.context import Writer, bare
 from bpc.codegen.expression import name
 from bpc.codegen.workspaces import Call
-from bpc.ir import Argument, Function
+from bpc.ir import Argument, Equation, Function
+from bpc.ops import OPS
+from bpc.types import Size, dim, size
 
 #: the public functions, in the order in which a module has them, with the kernel that each calls
 KERNELS = {
@@ -16,8 +19,11 @@ KERNELS = {
     "hvp": "hvp",
     "hessian": "hvp",
     "jacobian": "jacobian",
-    "per_example": "value_and_grad",
+    "per_example": "per_example",
 }
+#: what those call that need many columns: they get them in stacks, where there are arrays
+COLUMNS = {"hessian": "hvps", "jacobian": "jacobians"}
+STACKED = frozenset((*COLUMNS.values(), "per_example"))
 DOCS = {
     "jvp": "The cost {cost}, a float, and its derivative along tangents, a dict like {keys}.",
     "hvp": "The Hessian of {cost} times a vector: both dicts like {keys}.",
@@ -27,35 +33,106 @@ DOCS = {
 }
 
 
-def function(w: Writer, which: str, kernel: Function, call: Call, batch: str = "") -> list[str]:
+def kernel(w: Writer, which: str) -> str:
+    """The name of the function that a public one calls."""
+    return KERNELS[which] if w.scalars else COLUMNS.get(which, KERNELS[which])
+
+
+def function(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     """The lines of one public function; `kernel` is what it calls, `call` what that takes."""
     inputs = w.needed(kernel)
     given = {"jvp": ["tangents"], "hvp": ["vector"]}.get(which, [])
     head = ["params", *given, *wrappers.defaults(w, inputs)]
-    rng = wrappers.takes_rng(w, kernel)
-    head += ["rng=None"] if rng else []
+    head += ["rng=None"] if wrappers.takes_rng(w, kernel) else []
     lines = layout.signature(0, which, head, modern=True)
     keys = f"the dict of {', '.join(w.wrt)}" if w.wrt else "params"
-    doc = DOCS[which].format(cost=w.program.cost, keys=keys, axis=batch)
+    doc = DOCS[which].format(cost=w.program.cost, keys=keys, axis=w.program.batch)
     lines.append(f'    """{doc}"""')
-    bound, taken = wrappers.bound(w, kernel, inputs, call, works=which != "per_example")
-    lines += bound
-    lines += layout.statement(4, "varied", name(_varied(w, inputs)))
-    if which == "per_example" and call.work is not None:
+    if kernel.name in STACKED:
+        return lines + _stacked(w, which, kernel, call)
+    bound, taken = wrappers.bound(w, kernel, inputs, call)
+    lines += [*bound, *layout.statement(4, "varied", name(_varied(w, inputs)))]
+    return lines + BODIES[which](w, kernel, taken)
+
+
+def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
+    """The lines of one that gets columns, or gradients of examples, as many at once as fit."""
+    inputs = w.needed(kernel)
+    each = which == "per_example"
+    dims = (w.program.batch,) if each else w.program.columns
+    entries = _entries(kernel, dims[0])
+    names = w.speller.names
+    loops = {names[d]: text for d, text in zip(dims, ("count", "first"))}
+    known = {*call.dims, *(call.work or ()), *(names[d] for d in entries.dims())} - {"dtype"}
+    known = known if each else known - loops.keys()
+    lines, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call(sorted(known)))
+    if each:
+        lines += layout.statement(4, "axes", name(_axes(w, [*w.program.params, *inputs])))
+        total, arrays = f'dims["{names[dims[0]]}"]', "some"
+    else:
+        lines += layout.statement(4, "varied", name(_varied(w, inputs)))
+        total, arrays = "sum(v.size for v in varied)", "arrays"
+    seed = ["seed"] if wrappers.takes_rng(w, kernel) else []
+    lines += ["    seed = _seed(rng)"] if seed else []
+    lines += layout.call_statement(4, "parts", "_parts", [total, _text(w, entries), "arrays"])
+    lines += ["    stacks = []", "    for first, count in parts:"]
+    units = ["*units"] if any(p not in w.arguments for p in kernel.params) else []
+    if each:
+        lines.append("        some = _examples(arrays, axes, first, count)")
+    elif units:
+        lines.append("        units = _stacks(varied, first, count)")
+    work = ["work"] if call.work is not None else []
+    if work:
         made = workspaces.made(w, call, kernel.name, [*w.program.params, *inputs])
-        made = made.replace(_size(w, batch), "1")
-        lines += layout.statement(4, "work", name(made))
-        taken.insert(len(call.dims), "work")
-    if which == "per_example" and call.given:
-        places = [wrappers.place(w, k) for k in w.wrt] or range(len(w.program.params))
-        found = ", ".join(str(places[i]) for i in call.given)
-        room = "np.empty(one[i].shape, one[i].dtype)"
-        taken.append(f"*[{room} for i in ({found}{',' if len(call.given) == 1 else ''})]")
-    return lines + BODIES[which](w, kernel, taken, batch)
+        for d, text in loops.items():
+            made = made.replace(f'dims["{d}"]', text)
+        lines += layout.statement(8, "work", name(made))
+    taken = [loops.get(d, f'dims["{d}"]') for d in call.dims]
+    args = [f"*{arrays}", *units, *taken, *work, *seed]
+    lines += layout.call_statement(8, "found", f"_{kernel.name}", args, modern=True)
+    lines.append(f"        stacks.append({'(found,)' if len(kernel.results) == 1 else 'found'})")
+    if which == "hessian":
+        return [*lines, "    return _square(varied, stacks)"]
+    if each:
+        return [*lines, f"    return dict(zip({_keys(w)}, _rows(stacks)))"]
+    lines += layout.statement(4, "outputs", name(_outputs(kernel)))
+    return [*lines, f"    return _derivatives(outputs, {_keys(w)}, varied, stacks)"]
 
 
-def _size(w: Writer, dim: str) -> str:
-    return f'dims["{w.speller.names[dim]}"]'
+def _axes(w: Writer, arguments: Sequence[Argument]) -> str:
+    """The axis of the examples in each argument."""
+    axes = []
+    for argument in arguments:
+        found = [
+            i for i, a in enumerate(argument.var.type.shape) if bare(a.size) == w.program.batch
+        ]
+        axes.append(str(found[0]) if found else "None")
+    return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
+
+
+def _checked(w: Writer, kernel: Function) -> Function:
+    """The kernel without what asks for sizes that only its loop knows."""
+
+    def known(e: Equation) -> bool:
+        requires = OPS[e.op].requires
+        asked = requires(*(a.type for a in e.args), **dict(e.attrs)) if requires else []
+        return not any(d in w.program.columns for length, _ in asked for d in length.dims())
+
+    return replace(kernel, body=tuple(e for e in kernel.body if known(e)))
+
+
+def _entries(kernel: Function, count: str) -> Size:
+    """How many numbers are in memory for each column: of all values that there is one of for each."""
+    made = [o for e in kernel.body for o in e.outs if not OPS[e.op].view]
+    return sum(
+        (v.type.count / dim(count) for v in (*kernel.params, *made)
+         if any(count in a.size.dims() for a in v.type.shape)),
+        size(0),
+    )  # fmt: skip
+
+
+def _text(w: Writer, length: Size) -> str:
+    return length.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
 
 
 def _varied(w: Writer, inputs: Sequence[Argument]) -> str:
@@ -81,10 +158,10 @@ def _call(kernel: Function, *middle: str, taken: Sequence[str]) -> str:
     return f"_{kernel.name}({', '.join(['*arrays', *middle, *taken])})"
 
 
-def _jvp(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]:
+def _jvp(w: Writer, kernel: Function, taken: list[str]) -> list[str]:
     call = _call(kernel, "*dots", taken=taken)
     return [
-        f'    dots = _like("tangents", tangents, {_keys(w)}, varied)',
+        f'    dots = _directions("tangents", tangents, {_keys(w)}, varied)',
         *layout.call_statement(4, "value, slope", call[: call.index("(")], _args(call)),
         "    return float(value), float(slope)",
     ]
@@ -94,10 +171,10 @@ def _args(call: str) -> list[str]:
     return call[call.index("(") + 1 : -1].split(", ")
 
 
-def _hvp(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]:
+def _hvp(w: Writer, kernel: Function, taken: list[str]) -> list[str]:
     call = _call(kernel, "*dots", taken=taken)
     lines = [
-        f'    dots = _like("vector", vector, {_keys(w)}, varied)',
+        f'    dots = _directions("vector", vector, {_keys(w)}, varied)',
         *layout.call_statement(4, "products", call[: call.index("(")], _args(call)),
     ]
     if len(kernel.results) == 1:
@@ -105,52 +182,35 @@ def _hvp(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]
     return [*lines, f"    return dict(zip({_keys(w)}, _formed(products, varied)))"]
 
 
-def _hessian(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]:
-    seeds = [t for t in taken if t == "_seed(rng)"]  # one for all columns
-    call = _call(kernel, "*unit", taken=["seed" if t in seeds else t for t in taken])
+def _hessian(w: Writer, kernel: Function, taken: list[str]) -> list[str]:
+    """Of numbers: column by column."""
+    call = _call(kernel, "*unit", taken=taken)
     one = f"({call},)" if len(kernel.results) == 1 else call
     return [
-        *(f"    seed = {t}" for t in seeds),
         *layout.statement(4, "columns", name(f"[{one} for unit in _units(varied)]")),
         "    return _matrix(columns)",
     ]
 
 
-def _jacobian(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]:
+def _jacobian(w: Writer, kernel: Function, taken: list[str]) -> list[str]:
     call = _call(kernel, "*unit", taken=taken)
     one = f"({call},)" if len(kernel.results) == 1 else call
-    outputs = "".join(f'"{label}", ' for label in kernel.labels)
-    names = f"({outputs[:-1]})" if len(kernel.labels) == 1 else f"({outputs[:-2]})"
     return [
-        *layout.statement(4, "outputs", name(names)),
+        *layout.statement(4, "outputs", name(_outputs(kernel))),
         *layout.statement(4, "columns", name(f"[{one} for unit in _units(varied)]")),
-        f"    return _blocks(outputs, {_keys(w)}, varied, columns)",
+        f"    return _blocks(outputs, {_keys(w)}, columns)",
     ]
 
 
-def _per_example(w: Writer, kernel: Function, taken: list[str], batch: str) -> list[str]:
-    """One example at a time: the axes that N gives are cut to one entry."""
-    axes = []
-    for argument in _all(w):
-        found = [i for i, a in enumerate(argument.var.type.shape) if bare(a.size) == batch]
-        axes.append(str(found[0]) if found else "None")
-    taken = ["1" if t == _size(w, batch) else t for t in taken]
-    arguments = ", ".join(["*one", *taken])
-    text = f"({', '.join(axes)},)" if len(axes) == 1 else f"({', '.join(axes)})"
-    return [
-        *layout.statement(4, "axes", name(text)),
-        "    examples = _examples(arrays, axes)",
-        *layout.statement(
-            4, "rows", name(f"[_value_and_grad({arguments})[1:] for one in examples]")
-        ),
-        f"    return dict(zip({_keys(w)}, _rows(rows, varied)))",
-    ]
+def _outputs(kernel: Function) -> str:
+    """The names of a kernel's results."""
+    outputs = "".join(f'"{label}", ' for label in kernel.labels)
+    return f"({outputs[:-1]})" if len(kernel.labels) == 1 else f"({outputs[:-2]})"
 
 
-BODIES: dict[str, Callable[[Writer, Function, list[str], str], list[str]]] = {
+BODIES: dict[str, Callable[[Writer, Function, list[str]], list[str]]] = {
     "jvp": _jvp,
     "hvp": _hvp,
     "hessian": _hessian,
     "jacobian": _jacobian,
-    "per_example": _per_example,
 }

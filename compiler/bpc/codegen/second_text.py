@@ -2,8 +2,11 @@
 
 import numpy as np
 
+# The generated module has its own.
+STACK_BYTES = 0
 
-def _like(what, given, keys, varied):
+
+def _directions(what, given, keys, varied):
     """The arrays of a dict, each of the shape and dtype of what it goes with."""
     if not isinstance(given, dict) or set(given) != set(keys):
         raise ValueError(f"{what} has not exactly the names {', '.join(keys)}")
@@ -37,47 +40,82 @@ def _formed(values, varied):
 
 
 def _units(varied):
-    """For each entry of some arrays: arrays like them of 0, with a 1 there."""
-    for i, v in enumerate(varied):
-        for j in range(np.size(v)):
-            zeros = [np.zeros(np.shape(x), _dtype(x)) for x in varied]
-            zeros[i].reshape(-1)[j] = 1
-            yield [_plain_number(zero, x) for zero, x in zip(zeros, varied)]
+    """For each of some numbers: as many of 0, with a 1 there."""
+    for i in range(len(varied)):
+        yield [float(i == j) for j in range(len(varied))]
 
 
 def _matrix(columns):
-    """Columns of several arrays as one matrix."""
-    flat = [np.concatenate([np.ravel(part) for part in parts]) for parts in columns]
-    return np.stack(flat, axis=-1) if flat else np.zeros((0, 0))
+    """Columns of numbers as a matrix."""
+    return np.array(columns, dtype=float).T.copy() if columns else np.zeros((0, 0))
 
 
-def _blocks(outputs, keys, varied, columns):
-    """The derivatives of each output by each array, from one column for each entry."""
-    result = {output: {} for output in outputs}
-    for i, output in enumerate(outputs):
-        start = 0
-        for key, v in zip(keys, varied):
-            stop = start + np.size(v)
-            part = np.stack([np.asarray(c[i]) for c in columns[start:stop]], axis=-1)
-            part = np.array(part.reshape(part.shape[:-1] + np.shape(v)), order="C")
-            number = not part.shape and not hasattr(v, "dtype")
-            result[output][key] = float(part) if number else part
-            start = stop
+def _blocks(outputs, keys, columns):
+    """The derivatives of each output by each number, from one column for each number."""
+    return {
+        output: {key: column[i] for key, column in zip(keys, columns)}
+        for i, output in enumerate(outputs)
+    }
+
+
+def _parts(count, entries, like):
+    """Parts of a range, equally long, that fit into memory: what each starts at, and its length."""
+    itemsize = np.dtype(getattr(like, "dtype", float)).itemsize
+    most = max(1, STACK_BYTES // (itemsize * max(1, int(entries))))
+    length = -(-count // max(1, -(-count // most)))
+    starts = range(0, max(1, count), max(1, length))
+    return [(i, min(length, count - i)) for i in starts]
+
+
+def _stacks(varied, first, columns):
+    """Stacks of arrays like some, of 0, with a 1 at each entry of all in turn, from `first` on."""
+    count = sum(v.size for v in varied)
+    units = np.eye(columns, count, first, varied[0].dtype)
+    ends = np.cumsum([v.size for v in varied])[:-1]
+    split = np.split(units, ends, axis=1)
+    return [part.reshape((columns, *v.shape)) for part, v in zip(split, varied)]
+
+
+def _square(varied, stacks):
+    """The matrix of which stacks of arrays like some hold the columns."""
+    count = sum(v.size for v in varied)
+    matrix = np.empty((count, count), varied[0].dtype if varied else float)
+    column = 0
+    for parts in stacks:
+        row = 0
+        for part, v in zip(parts, varied):
+            place = matrix[row : row + v.size, column : column + len(part)]
+            place[...] = part.reshape(len(part), v.size).T
+            row += v.size
+        column += len(parts[0])
+    return matrix
+
+
+def _derivatives(outputs, keys, varied, stacks):
+    """The derivatives of each output by each array, from stacks of them for all entries."""
+    ends = np.cumsum([v.size for v in varied])
+    result = {}
+    for output, parts in zip(outputs, zip(*stacks)):
+        whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        result[output] = {
+            key: np.array(
+                np.moveaxis(part, 0, -1).reshape(part.shape[1:] + v.shape), order="C"
+            )
+            for key, v, part in zip(keys, varied, np.split(whole, ends[:-1]))
+        }
     return result
 
 
-def _examples(arrays, axes):
-    """For each example: the arrays with just its entry on their axes of examples."""
-    count = next(a.shape[axis] for a, axis in zip(arrays, axes) if axis is not None)
-    for i in range(count):
-        yield [
-            a if axis is None else a[(slice(None),) * axis + (slice(i, i + 1),)]
-            for a, axis in zip(arrays, axes)
-        ]
+def _examples(arrays, axes, first, count):
+    """The arrays with just some entries on their axes of examples."""
+    return [
+        a if axis is None else a[(slice(None),) * axis + (slice(first, first + count),)]
+        for a, axis in zip(arrays, axes)
+    ]
 
 
-def _rows(rows, varied):
-    """Gradients of examples, stacked along a new first axis."""
-    columns = zip(*rows)
-    none = [np.zeros((0, *np.shape(v)), _dtype(v)) for v in varied]
-    return [np.array(column, _dtype(v)) for column, v in zip(columns, varied)] or none
+def _rows(parts):
+    """Gradients of examples, put together along their first axis."""
+    if len(parts) == 1:
+        return map(np.ascontiguousarray, parts[0])
+    return [np.concatenate(stacks) for stacks in zip(*parts)]

@@ -20,7 +20,9 @@ from bpc.passes.name import name
 from bpc.passes.propagate import propagate
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
+from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
+from bpc.passes.units import units
 from bpc.passes.unstack import unstack
 
 Pass = Callable[[Function], Function]
@@ -38,6 +40,8 @@ INNER: dict[int, tuple[Pass, ...]] = {
     2: (cse, stabilise, guard, dce),
 }
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}
+#: after `columns`, which does the steps of a loop at once
+STACKS: tuple[Pass, ...] = (*_TIDY, units, *_TIDY, squeeze, simplify, squeeze, *_TIDY)
 #: after them, where a function has loops
 LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist, sink, *_TIDY)}
 #: last: composite operators in simpler ones, and what these have in common

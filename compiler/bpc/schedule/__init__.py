@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bpc.ir import Function, Program, Var, variables
@@ -22,24 +22,25 @@ from bpc.source import Span
 
 def arrange(program: Program, level: int, start: Span) -> dict[str, Plan]:
     """A plan for each function; `start` is the place of what no equation says."""
-    scalars = _all_scalar(program)
+    scalars = all_scalar(program.functions.values())
     inputs = {a.var for a in program.inputs}
     plans = {}
     for name, function in program.functions.items():
         plan = Plan(loosen(function, scalars, start), scalars)
         if level == 2 and not scalars:
-            tiling = tiled(function, program.dims, inputs, start)
+            whole = name in program.whole
+            tiling = None if whole else tiled(function, program.dims, inputs, start)
             plan = replace(plan, tiling=_parts(tiling)) if tiling else assign(plan)
         plans[name] = stepped(plan)
     return plans
 
 
-def _all_scalar(program: Program) -> bool:
+def all_scalar(functions: Iterable[Function]) -> bool:
     """Whether every value of every function is one number, computed by Python alone."""
     return all(
         all(not v.type.shape for v in f.params)
         and all(OPS[e.op].scalar and not e.out.type.shape for e in f.body)
-        for f in program.functions.values()
+        for f in functions
     )
 
 

@@ -60,6 +60,7 @@ def compile_source(
     emit: Iterable[str] = (),
     limit: int = LIMIT,
     verify_ir: bool = False,
+    tile: int | None = None,
     timings: Watch | None = None,
 ) -> str:
     """The text of the Python module for the model in `text`.
@@ -67,7 +68,8 @@ def compile_source(
     `name` stands in messages and comments; `level` is 0, 1 or 2; `settings` are dims and consts to
     set; `wrt` names what the gradient is by, instead of all params; `emit` names further functions
     to write, of EMIT; `limit` bounds the steps that `def` and `for` expand to; `verify_ir` checks the
-    IR after each pass; `timings` is called as each stage ends, with its name and what came out, such
+    IR after each pass; `tile` is how many rows a tile has at level 2 (None: as many as its memory leaves
+    in the cache); `timings` is called as each stage ends, with its name and what came out, such
     as `("parse", "12 statements")`.
     Raises BpcError with all diagnostics, UsageError.
     """
@@ -81,7 +83,7 @@ def compile_source(
         program = written_out(program, level, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
-        module = write_module(program, plans, source, VERSION, level, targets, extras)
+        module = write_module(program, plans, source, VERSION, level, targets, extras, tile)
         lines = module.count("\n")
         done("codegen", f"{lines:,} lines")
         return module

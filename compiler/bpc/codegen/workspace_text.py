@@ -7,6 +7,7 @@ import numpy as np
 # The generated module has its own.
 _WORK = threading.local()
 TILE_BYTES = 0
+TILE_ROWS: int | None = None
 
 
 def _key(function, arrays):
@@ -65,6 +66,10 @@ def _stored(out, results):
         return results
     for name, result in results.items():
         if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
             out[name][...] = result
     return out
 
@@ -78,7 +83,7 @@ def _tiles(count, memory, dtype, *shapes):
     each = max(_size(memory(2)) - _size(memory(1)), 1)
     sums = [np.empty(shape) for shape in shapes]
     rows = max(TILE_BYTES, 4 * dtype.itemsize * sum(s.size for s in sums)) // each
-    rows = max(rows, 1)
+    rows = TILE_ROWS or max(rows, 1)
     if rows >= count:
         return count, memory(count), (), (), ()
     spare = [np.empty(shape, dtype) for shape in shapes]

@@ -37,7 +37,7 @@ def _rule(view: View, equation: Equation) -> Found:
         folded = _fold(equation)
         if folded is not None:
             return folded
-    if op in ARITHMETIC and args[0] is not args[-1] and all([_bare(view, a) for a in args]):
+    if op in ARITHMETIC and args[0] is not args[-1] and all(_bare(view, a) for a in args):
         return None
     rule = RULES.get(op)
     if op in MOVES and _moves_a_number(view, equation):

@@ -129,7 +129,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 8a432d0aed47f40de501232f465b54d657fd7ee7d585ebe3988aad646934a0ec
+# fa2cafbf4461c5dca5e20c7f423109d095dd41d73e0464548889982dc8e53e04

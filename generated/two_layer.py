@@ -144,7 +144,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -182,4 +182,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 4c54058ee46c570bd22d43c0496e77bcd7a370dc2df8eef503ffc27dfc1121df
+# 0904658d912d7966b485519afbf7d6a76e10cf4531d7891a35379be9ea6b7a54

@@ -136,11 +136,24 @@ def _advance(table: Table, states: list[int], values: list[Any], lexeme: Lexeme)
         if step is None:
             raise _Unexpected
         count, origin, make = step
-        if make is not None:
-            first = len(values) - count
-            values[first:] = [make(values[first:])]
+        if make is None:
+            states[-1] = _passed_on(states[-2], states[-1], type)
+            continue
+        first = len(values) - count
+        values[first:] = [make(values[first:])]
         del states[len(states) - count :]
         states.append(table[states[-1]][origin])
+
+
+@cache
+def _passed_on(below: int, state: int, type: str) -> int:
+    """The state once all rules have ended that only pass one value on: a name that is a sum."""
+    table = _table()
+    while True:
+        step = table[state].get(type)
+        if step.__class__ is not tuple or step[2] is not None:
+            return state
+        state = table[below][step[1]]
 
 
 class _Reader:

@@ -116,7 +116,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -142,4 +142,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# c83affa8275ed5afdcc6123413c71eb02b98833b95e0c93550d62d681d211aaf
+# 60d4eddf601a19272c1873d1f84de3647e23843feafeb82137ee2972d73cda84

@@ -129,7 +129,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 16261ee9d95ab90dc9dd56754fafdb3f18e16dbd94ef41d4e66250820dc2318f
+# 60b0a4c41015e2755423d4ca09b14fa034497c640a5b5129fda73d6d84e3062d

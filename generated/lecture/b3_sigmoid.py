@@ -151,7 +151,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -194,4 +194,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# d7417d8d333375a728b7b3cbd951bbbe0ba87ce1c66e156c74be458735d8e352
+# 62f70d26c268cf91770a538ca16584194bab75d89f522eb8cf456618423a25c0

@@ -113,7 +113,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 6f900593522e65c45457286e511c426b82f76bc87b9f90d80f4fb8dd47f019a2
+# 3a8af7077912e3b918e48077da162d8b037b40b741ea640f50855981fd5ac638

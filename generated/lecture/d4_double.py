@@ -113,7 +113,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# f78c4013ea333d1dadc94bfbbc3503982145247a6a58a6040d2deba506acb25b
+# ec686c445c8c06cc449320f34e3a27c930eb811f205e678f98c7d053fe922d98

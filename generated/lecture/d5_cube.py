@@ -115,7 +115,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -153,4 +153,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# d6008811bb333eb514eefbe44d3141efbdbf4bf81b378cc9d06aa54b9c839e8b
+# 7396b15bf292275f4531acff624b5898118ed92a90e37222f1cd5c064f372721

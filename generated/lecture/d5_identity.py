@@ -113,7 +113,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 3687538715916f9a1b052442d88e200b9dbf19156232b3b15368321f0fd5fcba
+# 79821a1401ed807c158939450b0a371a4c7376b96f76263394fe0b338bc48230

@@ -115,7 +115,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -150,4 +150,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 952c1e56ce46377a7f337d49ec11361dba72bab8f345740942ee184eff4932d9
+# d32eb6682fbf16ee78b6eaea493202aab75451bfcebebb33d13286382e7b98b9

@@ -116,7 +116,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -151,4 +151,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 2d643f75e942bbda007b504dc43cfb40005945e45b0159fe8db0fd7ba72e0fb1
+# c38c39366629a0d4fa3968179c024b2ba97551aaf4e973821fae74707587988f

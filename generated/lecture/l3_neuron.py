@@ -129,7 +129,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# c34ad685d4419285d55c012066d2916247b6b50e3e207f1047e2459eb1a25d06
+# 38afd95b68881868d2d7cb35635af52611619b6b43d5876faefeb1d071b7794c

@@ -147,7 +147,7 @@ def _converted(function, params, **inputs):
 
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
-    kind = {**PARAMS, **INPUTS}[name]
+    kind = PARAMS[name] if name in PARAMS else INPUTS[name]
     if value is None:
         raise TypeError(f"missing the argument {name}")
     array = np.asarray(value)
@@ -185,4 +185,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 9b428c34e0c06db304b7157af4ea4930e9c293ac8fde798d72f5b265b2b324b6
+# 92afbeb71bfd4970d308b1dc5ece70ba5557a1cf685a5d8a92c8b3fbccc9e8b5

@@ -94,7 +94,7 @@ class _Reverse:
                 waiting.append((Expr(self.m, seed), made.get(result, start)))
         primal = []
         for equation in reversed(self.function.body):
-            if any(o in self.waiting for o in equation.outs):
+            if not self.waiting.keys().isdisjoint(equation.outs):
                 pull = self.loop if equation.op == "scan" else self.pull
                 equation = pull(equation)
             primal.append(equation)
@@ -112,10 +112,12 @@ class _Reverse:
         m = self.m
         g = self.gather(equation.out)
         m.span = equation.span
-        m.active = tuple(isinstance(a, Var) and a in self.active for a in equation.args)
-        hints = (a.name for a in variables(equation.args) if a in self.active)
-        m.hint = next(hints, "")
-        args = [Expr(m, a) for a in equation.args]
+        m.active = tuple([isinstance(a, Var) and a in self.active for a in equation.args])
+        m.hint, args = "", []
+        for a, is_active in zip(equation.args, m.active):
+            args.append(Expr(m, a))
+            if is_active and isinstance(a, Var) and not m.hint:
+                m.hint = a.name
         vjp = OPS[equation.op].vjp
         assert vjp is not None
         mark = len(m.body)

@@ -54,11 +54,11 @@ def _fill(w: Writer, argument: Argument) -> str:
     """The expression that makes one parameter."""
     name, numbers = argument.initialiser.name, argument.initialiser.numbers
     shape = argument.var.type.shape
+    value = {"zeros": 0.0, "ones": 1.0, "identity": 1.0}.get(name, *numbers[:1] or (0.0,))
+    if name in CONSTANT and w.scalars:
+        return w.speller.number(value).text
     sizes = w.speller.shape(shape).text if len(shape) != 1 else w.speller.sizes(shape)[0].text
     if name in CONSTANT:
-        value = {"zeros": 0.0, "ones": 1.0, "identity": 1.0}.get(name, *numbers[:1] or (0.0,))
-        if w.scalars:
-            return w.speller.number(value).text
         if name == "identity":
             return f"np.eye({w.speller.sizes(shape)[0].text}, dtype=dtype)"
         plain = {0.0: f"np.zeros({sizes}, dtype)", 1.0: f"np.ones({sizes}, dtype)"}

@@ -100,7 +100,7 @@ class Kernel:
             out = equation.out
             if equation.op == "full" and self.uses.get(out, 0) == 1:
                 self.filled.add(out)
-            if out not in results and (self.turned(equation) or self.fits_inside(out, code)):
+            if out not in results and (self.fits_inside(out, code) or self.turned(equation)):
                 self.inlined[out] = code
             else:
                 self.assign(equation, code, comment)
@@ -351,8 +351,8 @@ class Kernel:
 
     def render(self, equation: Equation) -> Code:
         """The right side of an equation."""
-        op = OPS[equation.op]
-        terms = [Term(self.code(a), a.type) for a in equation.args]
+        op, code = OPS[equation.op], self.code
+        terms = [Term(code(a), a.type) for a in equation.args]
         spelling = op.scalar if self.plan.scalars else op.numpy
         if self.plan.scalars and equation.op == "pow":
             squared = self.square(equation, terms)

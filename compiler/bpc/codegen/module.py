@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from bpc.codegen import (
@@ -65,7 +66,12 @@ def write_module(
     works = any(call.work is not None for call in taken.values())
     tiled = any(plan.tiling is not None for plan in plans.values())
     stacked = bool(second.STACKED & taken.keys())
-    lines = [*_tables(w, works, tiled, stacked), *public, *initialisers.functions(w), *optimisers.functions(emit)]
+    lines = [
+        *_tables(w, works, tiled, stacked),
+        *public,
+        *initialisers.functions(w),
+        *optimisers.functions(emit),
+    ]
     lines += kernels
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
@@ -76,9 +82,8 @@ def write_module(
 
 def _header(w: Writer, version: str, level: int) -> list[str]:
     digest = hashlib.sha256(w.source.text.encode()).hexdigest()
-    count = size(0)
-    for argument in w.program.params:
-        count = count + argument.var.type.count
+    counts = Counter(a.var.type for a in w.program.params)
+    count = sum((t.count * size(n) for t, n in counts.items()), size(0))
     nodes, total = w.program.nodes, count + size(w.program.nodes)
     name = plain(w.source.name)
     return [
@@ -121,7 +126,9 @@ def _tables(w: Writer, works: bool, tiled: bool, stacked: bool) -> list[str]:
     if works:
         lines.append("_WORK = threading.local()")
     if tiled:
-        lines.append("TILE_BYTES = 2**20  # of memory for a tile of the rows: what stays in the cache")
+        lines.append(
+            "TILE_BYTES = 2**20  # of memory for a tile of the rows: what stays in the cache"
+        )
     if stacked:
         lines.append("STACK_BYTES = 2**24  # of memory for derivatives that are computed together")
     if not w.scalars:

@@ -16,7 +16,7 @@ Item = tuple[Size, Size, int]
 LARGEST_POWER = 64  # that is computed by squaring
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Term:
     """A rendered argument and the type of what it stands for."""
 

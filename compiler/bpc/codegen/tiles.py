@@ -61,7 +61,9 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     values = [before.kernel.code(v).text for v in tiling.before.function.results]
     made = [v for v in variables(tiling.before.function.results)]
     totals = tiling.summed[: tiling.totals]
-    known |= {v: before.kernel.known[v] for v in made} | {v: free.claim(v.name) for v in tiling.summed}
+    known |= {v: before.kernel.known[v] for v in made} | {
+        v: free.claim(v.name) for v in tiling.summed
+    }
     after = Part(w, tiling.after, free, known, called)
     spare = [
         Buffer(v.type) for i, v in enumerate(totals) if i in tile.given and v not in tiling.order

@@ -221,9 +221,7 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
         made = f'np.asarray({value}{dtype}, order="C")' if loose else value
         return [*lines, *layout.returned(4, [made])]
     if count and loose:
-        lines.append(
-            f'    {results} = [np.asarray(r{dtype}, order="C") for r in {results}]'
-        )
+        lines.append(f'    {results} = [np.asarray(r{dtype}, order="C") for r in {results}]')
     if function.name == "forward":
         return [*lines, f"    return dict(zip(OUTPUTS, {results}))"]
     if not count:

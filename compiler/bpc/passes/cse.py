@@ -30,9 +30,8 @@ def cse(function: Function) -> Function:
         if OPS[equation.op].commutes:
             args.sort()
         key = (equation.op, tuple(args), equation.attrs, equation.outs[0].type.kind)
-        first = seen.get(key)
-        if first is None:
-            seen[key] = equation.out
-        return first
+        out = equation.outs[0]
+        first = seen.setdefault(key, out)
+        return first if first is not out else None
 
     return rewrite(function, rule)

@@ -16,15 +16,15 @@ from bpc.ir import Atom, Equation, Function, Literal, Var
 
 def propagate(function: Function) -> Function:
     """Replace what is passed on by what it was."""
-    behind: dict[Var, Atom] = {}
+    behind: dict[Atom, Atom] = {}
     body = []
     for old in function.body:
         args = old.args
-        if behind:
-            args = tuple([behind.get(a, a) if isinstance(a, Var) else a for a in args])
+        if not behind.keys().isdisjoint(args):
+            args = tuple([behind.get(a, a) for a in args])
         op = "identity" if old.op == "stop" else old.op
         equation = old
-        if args != old.args or op != old.op:
+        if args is not old.args or op != old.op:
             equation = Equation(op, args, old.outs, old.span, old.attrs, old.adjoint)
         if op == "identity" and (isinstance(args[0], Literal) or not old.out.named):
             behind[old.out] = args[0]

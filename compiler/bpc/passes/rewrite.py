@@ -57,7 +57,7 @@ def rewrite(function: Function, rule: Rule) -> Function:
     Named variables keep their names; what a rule builds goes before the equation it replaces. Where
     no rule has anything to give, it is the same function.
     """
-    replaced: dict[Var, Atom] = {}
+    replaced: dict[Atom, Atom] = {}
     if not function.body:
         return function
     m = Builder(function.body[0].span)
@@ -65,10 +65,9 @@ def rewrite(function: Function, rule: Rule) -> Function:
     defined, body = view.defined, m.body
     for old in function.body:
         equation = old
-        if replaced:
-            args = tuple([replaced.get(a, a) if isinstance(a, Var) else a for a in old.args])
-            if args != old.args:
-                equation = Equation(old.op, args, old.outs, old.span, old.attrs, old.adjoint)
+        if not replaced.keys().isdisjoint(old.args):
+            args = tuple([replaced.get(a, a) for a in old.args])
+            equation = Equation(old.op, args, old.outs, old.span, old.attrs, old.adjoint)
         mark = len(body)
         m.span, m.adjoint = old.span, old.adjoint
         found = rule(view, equation)
@@ -86,7 +85,7 @@ def rewrite(function: Function, rule: Rule) -> Function:
             replaced[out] = atom
     if len(body) == len(function.body) and all(map(is_, body, function.body)):
         return function
-    results = tuple(replaced.get(r, r) if isinstance(r, Var) else r for r in function.results)
+    results = tuple([replaced.get(r, r) for r in function.results])
     return Function(function.name, function.params, tuple(m.body), results, function.labels)
 
 

@@ -21,6 +21,9 @@ from bpc.types import Size
 Found = Expr | Atom | None
 MODEST = (1e-9, 1e9)  # factors that may be moved about: no overflow comes of them
 MOVES = frozenset(("expand_dims", "reshape", "transpose", "slice", "roll"))
+ARITHMETIC = frozenset(("add", "sub", "mul", "div"))
+#: what the rules of arithmetic look for behind an argument
+TELLING = frozenset(("mul", "neg", "div", "broadcast"))
 
 
 def simplify(function: Function) -> Function:
@@ -34,6 +37,8 @@ def _rule(view: View, equation: Equation) -> Found:
         folded = _fold(equation)
         if folded is not None:
             return folded
+    if op in ARITHMETIC and args[0] is not args[-1] and all([_bare(view, a) for a in args]):
+        return None
     rule = RULES.get(op)
     if op in MOVES and _moves_a_number(view, equation):
         rule = _moved_number
@@ -41,6 +46,16 @@ def _rule(view: View, equation: Equation) -> Found:
     if found is None and equation.outs[0].type.shape and OPS[op].elementwise:
         return _sink(view, equation)
     return found
+
+
+def _bare(view: View, atom: Atom) -> bool:
+    """Whether an argument gives arithmetic nothing to look at: most do not."""
+    if isinstance(atom, Literal):
+        return False
+    made = view.made(atom)
+    if made is None or made.op not in TELLING:
+        return True
+    return made.op == "mul" and not isinstance(made.args[0], Literal)
 
 
 def _fold(equation: Equation) -> Found:

@@ -31,7 +31,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     """
     function = _direct(live(plan.function, strict=True))
     function = settled(_own_results(function) if given else function)
-    function, constants = _constants(function)
+    function, constants = _constants(function, given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
     _place(function, memory, wanted)
@@ -168,10 +168,10 @@ def _own_results(function: Function) -> Function:
     return replace(function, body=tuple(body), results=tuple(results))
 
 
-def _constants(function: Function) -> tuple[Function, tuple[Equation, ...]]:
-    """The function without what depends on sizes alone, and that; results stay."""
+def _constants(function: Function, given: bool) -> tuple[Function, tuple[Equation, ...]]:
+    """The function without what depends on sizes alone, and that; results that are given stay."""
     owners = _owners(function.body)
-    kept = {o for r in variables(function.results) for o in owners[r]}
+    kept = {o for r in variables(function.results) for o in owners[r] if given}
 
     def constant(e: Equation) -> bool:
         sizes = all(isinstance(a, Literal) for a in e.args) and e.op not in ("mask", "scan")

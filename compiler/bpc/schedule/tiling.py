@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Var
+from bpc.ops import OPS
 from bpc.plan import Plan, Tiling
 from bpc.schedule.buffers import assign, writes
 from bpc.schedule.loosen import loosen
@@ -25,6 +26,7 @@ def tiled(
     if not isinstance(found, Tiles):
         return None
     summed = found.after.params[len(found.tile.params) :]
+    found = _with_views(found)
     if any(found.stored) or any(v not in function.results for v in summed[found.totals :]):
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
@@ -43,6 +45,38 @@ def tiled(
         totals=found.totals,
         order=order,
     )
+
+
+def _with_views(found: Tiles) -> Tiles:
+    """The same where a tile takes views of parameters by itself: `W.T` costs nothing."""
+    count = len(found.before.params)
+    inside = dict(zip(found.before.params, found.tile.params))
+    whole = {p for p, axis in zip(found.before.params, found.sliced) if axis is None}
+    made = {o: e for e in found.before.body for o in e.outs}
+    views: list[tuple[Var, Equation]] = []
+    for result, var in zip(found.before.results, found.tile.params[count:]):
+        e = made.get(result) if isinstance(result, Var) else None
+        source = e.args[0] if e and OPS[e.op].view else None
+        if e and isinstance(source, Var) and source in whole:
+            views.append((var, replace(e, args=(inside[source],), outs=(var,))))
+    if not views:
+        return found
+    gone = {v for v, _ in views}
+    kept = [i for i, p in enumerate(found.tile.params) if p not in gone]
+    read = {a for e in found.after.body for a in e.args} | set(found.after.results)
+    extra = list(enumerate(found.tile.params[count:]))
+    back = [i for i, p in extra if p not in gone]
+    back += [i for i, p in extra if p in gone and found.before.results[i] in read]
+    tile = replace(
+        found.tile,
+        params=tuple(found.tile.params[i] for i in kept),
+        body=(*(e for _, e in views), *found.tile.body),
+    )
+    results = tuple(found.before.results[i] for i in back)
+    labels = tuple(found.before.labels[i] for i in back)
+    before = replace(found.before, results=results, labels=labels)
+    sliced = tuple(found.sliced[i] for i in kept)
+    return replace(found, before=before, tile=tile, sliced=sliced)
 
 
 def _copied(function: Function, totals: int) -> Function:

@@ -141,12 +141,13 @@ def check_gradient_in_an_expression(name: str, plain: ModuleType) -> None:
         np.testing.assert_allclose(grads[key], product, rtol=1e-9, atol=1e-11 * scale, err_msg=name)
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", SMOOTH)
-def test_matrices(name: str) -> None:
+def test_matrices(name: str, level: int) -> None:
     """hessian has hvp's columns; jacobian times a vector is the slope of the outputs."""
     call = some(name)[0]
     emit = ("hvp", "hessian", "jacobian")[: 2 if name == "arange" else 3]  # that has ints alone
-    m = bpc.load(source((call,)), emit=emit, verify_ir=True)
+    m = bpc.load(source((call,)), level=level, emit=emit, verify_ir=True)
     params, inputs = draw((call,), m, np.random.default_rng(6))
     hessian = m.hessian(params, **inputs)
     count = sum(v.size for v in params.values())
@@ -564,7 +565,7 @@ def example_axis(kind: str, dim: str) -> int | None:
     return names.index(dim) if dim in names else None
 
 
-@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_each_example(case: str, level: int) -> None:
     """What per_example says is the gradient where one example is all the data."""
@@ -735,6 +736,144 @@ def test_no_dim_of_examples() -> None:
             bpc.load(text, emit=("per_example",))
     with pytest.raises(UsageError, match="^--emit per_example: no input has a free dim"):
         bpc.load(NET, settings={"N": 3}, emit=("per_example",))
+
+
+# Stacks of columns, and of examples
+
+
+def by_columns(m: ModuleType, params: Arrays, inputs: Arrays) -> Any:
+    """The Hessian, one `hvp` a column."""
+    columns = []
+    for key in params:
+        for entry in np.ndindex(params[key].shape):
+            unit = {k: np.zeros_like(v) for k, v in params.items()}
+            unit[key][entry] = 1.0
+            products = m.hvp(params, unit, **inputs)
+            columns.append(np.concatenate([np.ravel(products[k]) for k in params]))
+    return np.stack(columns, axis=1)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("case", [c for c in ACCEPTED if c != "images"])
+def test_hessian_of_nets(case: str, level: int) -> None:
+    """Columns together are what they are one by one, however many fit into memory."""
+    m = bpc.load(ACCEPTED[case], level=level, emit=("hvp", "hessian"), verify_ir=level == 1)
+    params, inputs = sample(m, {"N": 3, "T": 2, "D": 2, "K": 3}, 11)
+    expected = by_columns(m, params, inputs)
+    scale = 1 + np.abs(expected).max()
+    found = m.hessian(params, **inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12 * scale)
+    own([("hessian", found)], [*params.items(), *inputs.items()], case)
+    for size in (1, 2**14):
+        m.STACK_BYTES = size
+        again = m.hessian(params, **inputs)
+        np.testing.assert_allclose(again, expected, rtol=1e-10, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_hessian_of_images(level: int) -> None:
+    """Convolutions take columns as images or channels, or one by one where they are in groups."""
+    for groups in (1, 2):
+        text = f"""dim N
+input im: [N, 6, 6, 2], label: int[N]
+param K: [3, 3, {2 // groups}, 4], W: [9, 3], c: [2, 2, 1, 4]
+h = tanh(conv2d(im, K, groups={groups}, pad=1, stride=2))
+p = reshape(max_pool2d(conv_transpose2d(h, c, stride=2), 2), [N, 9])
+cost J = mean(cross_entropy(p @ W, label)) + mean(avg_pool2d(h, 3)^3)"""
+        m = bpc.load(text, level=level, emit=("hvp", "hessian", "per_example"), verify_ir=True)
+        params, inputs = sample(m, {"N": 2}, 12)
+        expected = by_columns(m, params, inputs)
+        np.testing.assert_allclose(m.hessian(params, **inputs), expected, atol=1e-11)
+        each, (_, grads) = m.per_example(params, **inputs), m.value_and_grad(params, **inputs)
+        for key, grad in grads.items():
+            np.testing.assert_allclose(each[key].mean(0), grad, atol=1e-12)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_parts_of_the_work(level: int) -> None:
+    """However little memory there is for stacks, results are the same, of any size of the data."""
+    m = bpc.load(NET.replace("mean(", "sum("), level=level, emit=ALL)
+    for n in (0, 1, 7):
+        params, inputs = net_data(3, n)
+        seen = {"x": inputs["x"]}
+        calls = (
+            lambda p=params, i=inputs: {"H": m.hessian(p, **i)},
+            lambda p=params, i=inputs: m.per_example(p, **i),
+            lambda p=params, i=seen: m.jacobian(p, **i)["p"],
+            lambda p=params, i=seen: m.jacobian(p, **i)["h"],
+        )
+        for call in calls:
+            m.STACK_BYTES = 2**24
+            expected = call()
+            for size in (0, 1000, 3000):
+                m.STACK_BYTES = size
+                found = call()
+                assert list(found) == list(expected)
+                for key, value in expected.items():
+                    assert found[key].shape == value.shape and found[key].dtype == value.dtype
+                    np.testing.assert_allclose(found[key], value, rtol=1e-12, atol=1e-13)
+                own(list(found.items()), [*params.items(), *inputs.items()], "parts")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_one_param(level: int) -> None:
+    """Where one array alone is varied its unit vectors are not given: parts of it, of any rank."""
+    for shape in ("", ": [1]", ": [5]", ": [2, 3]", ": [D, 2]"):
+        text = f"dim N, D\ninput x: [N], m: [D]\nparam w{shape}\nq = x * sum(w^2) + sum(sin(w))\n"
+        text += "output q\ncost J = mean(exp(q / 20)) + sum(m)"
+        m = bpc.load(text, level=level, emit=("hvp", "hessian", "jacobian"), verify_ir=True)
+        w = np.random.default_rng(0).normal(size=eval(shape[2:].replace("D", "4") or "()"))
+        params, inputs = {"w": w}, {"x": np.linspace(-1, 1, 3), "m": np.ones(4)}
+        expected = by_columns(m, params, inputs)
+        slopes = 2 * inputs["x"].reshape((3,) + (1,) * w.ndim) * w + np.cos(w)
+        for size in (2**24, 0, 600):
+            m.STACK_BYTES = size
+            np.testing.assert_allclose(m.hessian(params, **inputs), expected, atol=1e-13)
+            given = read_by(m.jacobian, inputs)
+            np.testing.assert_allclose(m.jacobian(params, **given)["q"]["w"], slopes, atol=1e-13)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_params(level: int) -> None:
+    """Nothing to be varied: a matrix without entries."""
+    m = bpc.load("dim N\ninput x: [N]\ncost J = sum(x^2)\noutput y = 2 * x", level=level,
+                 emit=("hessian", "jacobian", "per_example"))  # fmt: skip
+    assert m.hessian({}, np.ones(3)).shape == (0, 0)
+    assert m.jacobian({}, np.ones(3)) == {"y": {}}
+    assert m.per_example({}, np.ones(3)) == {}
+    m = bpc.load("dim D\nparam w: [D]\ncost J = sum(w^3)\noutput y = sum(w)", level=level,
+                 emit=("hessian", "jacobian"))  # fmt: skip
+    empty = {"w": np.ones(0)}
+    assert m.hessian(empty).shape == (0, 0)
+    assert m.jacobian(empty)["y"]["w"].shape == (0,)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_dropout_of_each_example(level: int) -> None:
+    """Each example has its own part of the mask that all have: the mean is the gradient."""
+    for h in ("dropout(tanh(x @ W + b), 0.5)", "dropout(tanh(x @ W + b).T, 0.5).T", LOOPED):
+        head, _, last = h.rpartition("\n")
+        text = NET.replace("h = tanh(x @ W + b)", f"{head}\nh = {last}")
+        m = bpc.load(text, level=level, emit=("per_example",))
+        params, inputs = net_data()
+        each = m.per_example(params, **inputs, rng=np.random.default_rng(5))
+        _, grads = m.value_and_grad(params, **inputs, rng=np.random.default_rng(5))
+        for key, grad in grads.items():
+            np.testing.assert_allclose(each[key].mean(0), grad, rtol=1e-9, atol=1e-12)
+
+
+LOOPED = """scan t in 0..2 carry (s = zeros(N, 4)) { s = dropout(tanh(x @ W + b + s), 0.5) }
+s"""
+
+
+def test_columns_share_what_they_can() -> None:
+    """The Hessian of a regression is two lines: no column is computed by itself."""
+    text = "dim N, D\ninput x: [N, D], y: [N]\nparam w: [D]\n"
+    code = bpc.compile_source(f"{text}cost J = sum((x @ w - y)^2)", emit=("hessian",))
+    kernel = code[code.index("def _hvps(") :].partition("\n\n\n")[0]
+    assert "for " not in kernel and kernel.count(" = ") == 1 and "np.eye" not in kernel, kernel
+    code = bpc.compile_source(NET, emit=ALL)
+    assert "    for k in" not in code and "    for n in" not in code
 
 
 # The text

@@ -35,6 +35,8 @@ from bpc.version import VERSION
 
 #: which function each kernel along tangents is the derivative of
 LINEAR = {"jvp": "cost", "hvp": "value_and_grad", "jacobian": "forward"}
+#: why functions that the caller gives parts of the work have no tiles
+TOGETHER = "it is given as many columns or examples as fit into memory"
 STAGES = ("ast", "ir", "grad", "opt")
 #: what a module may have besides, by the names that `--emit` knows
 EMIT = (*KERNELS, *OPTIMISERS)
@@ -116,7 +118,10 @@ def tile(program: Program, written: Program) -> dict[str, Tiles | tuple[Whole, .
     found: dict[str, Tiles | tuple[Whole, ...]] = {}
     for name, function in written.functions.items():
         how = choose(function, program.dims, inputs)
-        if not isinstance(how, Tiles):
+        if name in program.whole:
+            held = {d for p in function.params for a in p.type.shape for d in a.size.dims()}
+            how = tuple(Whole(d, TOGETHER) for d in program.dims if d in held)
+        elif not isinstance(how, Tiles):
             how = tuple(_reason(program.functions[name], whole) for whole in how)
         found[name] = how
     return found

@@ -64,8 +64,10 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     names = w.speller.names
     loops = {names[d]: text for d, text in zip(dims, ("count", "first"))}
     known = {*call.dims, *(call.work or ()), *(names[d] for d in entries.dims())} - {"dtype"}
-    known = known if each else known - loops.keys()
+    known = known | {names[dims[0]]} if each else known - loops.keys()
     lines, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call(sorted(known)))
+    if not kernel.results:
+        return [*lines, f"    return {'{}' if each else 'np.zeros((0, 0))'}"]
     if each:
         lines += layout.statement(4, "axes", name(_axes(w, [*w.program.params, *inputs])))
         total, arrays = f'dims["{names[dims[0]]}"]', "some"

@@ -93,7 +93,7 @@ def _log_softmax(x, axis=-1):
 def _kept(x, mask, out):
     """x where the mask holds, 0 elsewhere: its bits times 0 or 1, whatever x is."""
     bits = np.int32 if out.dtype == np.float32 else np.int64
-    np.multiply(x.view(bits), mask, out.view(bits))
+    np.multiply(np.asarray(x, out.dtype).view(bits), mask, out.view(bits))
     return out
 
 

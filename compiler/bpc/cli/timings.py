@@ -6,6 +6,8 @@
     lower                0.002    0.7%  19 equations
     ...
     total                0.305  100.0%
+
+Shares are of the total.
 """
 
 from __future__ import annotations

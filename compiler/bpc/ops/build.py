@@ -149,7 +149,7 @@ class Builder:
         assert op.kinds is not None
         types = [v.atom.type for v in values if isinstance(v, Expr)]
         first = types[0] if types else None
-        if first is None or any([t is not first and t != first or not plain(t) for t in types]):
+        if first is None or any(t is not first and t != first or not plain(t) for t in types):
             first = Type("real", _common(tuple([t.shape for t in types])))
         kind, result = _kinds(op, values)
         full, shape = first.with_kind(kind), first.shape

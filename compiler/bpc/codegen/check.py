@@ -23,21 +23,22 @@ class OutputError(Exception):
     """The generated text holds what bpc never writes: a bug in bpc."""
 
 
-IMPORTS = {"import math", "import numpy as np", "from scipy import special"}
+IMPORTS = {"import math", "import threading", "import numpy as np", "from scipy import special"}
 _BUILTINS = (
     "abs all any bool complex dict enumerate filter float frozenset hasattr int isinstance len list "
     "map max min next pow range reversed round set slice sorted str sum tuple type zip "
-    "ArithmeticError IndexError KeyError OverflowError TypeError ValueError ZeroDivisionError"
+    "ArithmeticError IndexError iter vars id KeyError OverflowError TypeError ValueError ZeroDivisionError"
 )
 BUILTINS = frozenset(("True", "False", "None", *_BUILTINS.split()))
 _DOTTED = re.compile(r"\.([a-zA-Z]\w*)")
 # What may follow a dot, besides what stands so in the helpers and in the operators' spellings.
 _ATTRIBUTES = (
-    "T all any arange argmax argmin ascontiguousarray bool_ broadcast_to clip concatenate cumsum "
-    "default_rng diagonal einsum full issuperset normal pad polygamma prod ravel s_ stack std "
-    "swapaxes tolist transpose tril triu type uniform var inf nan logaddexp int64 roll eye ones random "
-    "any arange array count_nonzero empty asarray astype clip copy float64 max min maximum minimum sum reshape where zeros "
-    "issuperset dtype shape bool_ argmax argmin item"
+    "all any arange argmax argmin array asarray ascontiguousarray astype bool_ broadcast_to clip "
+    "concatenate copy count_nonzero cumsum default_rng diagonal dot dtype einsum empty eye "
+    "float64 full inf int64 issuperset item local log1p logaddexp logical_or matmul max maximum "
+    "min minimum nan normal ones pad polygamma positive power prod random ravel reshape roll s_ "
+    "shape square stack start std sum swapaxes T tolist transpose tril triu type uniform var "
+    "where zeros"
 )
 ATTRIBUTES = (
     frozenset(_ATTRIBUTES.split())
@@ -45,7 +46,7 @@ ATTRIBUTES = (
     | {
         spelling.rpartition(".")[2]
         for op in OPS.values()
-        for spelling in (op.numpy, op.scalar)
+        for spelling in (op.numpy, op.scalar, op.into)
         if isinstance(spelling, str) and "." in spelling
     }
 )
@@ -198,8 +199,10 @@ class _Scope:
                 stores.add(node.arg)
             elif kind is ast.ExceptHandler and node.name:
                 stores.add(node.name)
-            elif kind is ast.FunctionDef and node.decorator_list:
-                self._refuse(node)
+            elif kind is ast.FunctionDef:
+                if node.decorator_list:
+                    self._refuse(node)
+                stores.add(node.name)
             elif kind is ast.Call and node.func.__class__ is ast.Name:
                 if _is_getattr(node):
                     waiting += node.args

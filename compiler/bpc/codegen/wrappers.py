@@ -188,7 +188,9 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
     pairs = f"zip({keys}, {'results' if scalar else 'map(np.ascontiguousarray, results)'})"
     if function.name == "forward":
         return [*lines, f"    return dict({pairs})"]
-    return [*lines, f"    return float(value), _stored(out, dict({pairs}))"]
+    call = f"dict({pairs})"
+    lines.append(f"    grads = {call}")
+    return [*lines, "    return float(value), _stored(out, grads)"]
 
 
 def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:

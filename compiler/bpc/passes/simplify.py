@@ -150,6 +150,7 @@ def _mul(view: View, e: Equation) -> Found:
     (a, left), (b, right) = _factor(view, x), _factor(view, y)
     if left is not None and right is not None:
         inverse = _inverse(view, left, right) if a == b == 1.0 else None
+        inverse = inverse or (_shared(view, left, right) if a == b == 1.0 else None)
         if inverse is not None:
             return inverse
         if a == 1.0 and b == 1.0:
@@ -181,6 +182,16 @@ def _inverse(view: View, x: Atom, y: Atom) -> Found:
             continue
         if number(quotient.args[0]) == 1:
             return view.expr(one) / view.m.broadcast_to(view.expr(quotient.args[1]), one.type.shape)
+    return None
+
+
+def _shared(view: View, x: Atom, y: Atom) -> Found:
+    """X * (tie / n) is (x / n) * tie: of several ties, x / n is computed once."""
+    for one, other in ((x, y), (y, x)):
+        quotient = view.definition(other, "div")
+        tie = view.arg(quotient.args[0], "cast") if quotient is not None else None
+        if quotient is not None and tie is not None and tie.type.kind == "bool":
+            return view.expr(one) / view.expr(quotient.args[1]) * view.expr(quotient.args[0])
     return None
 
 
@@ -228,10 +239,25 @@ def _select(view: View, e: Equation) -> Found:
 
 
 def _extremum(view: View, e: Equation) -> Found:
-    """The number goes to the right."""
+    """The number goes to the right; what it is then is kept for `_beyond`."""
+    bound = number(e.args[-1])
+    if len(e.args) == 2 and bound is not None:
+        view.extrema[e.op, e.args[0], bound] = e.out
     if len(e.args) == 2 and isinstance(e.args[0], Literal) and isinstance(e.args[1], Var):
         return view.m.elementwise(e.op, view.expr(e.args[1]), view.expr(e.args[0]))
     return None
+
+
+def _beyond(view: View, e: Equation) -> Found:
+    """X > c is y > c where y = max(x, c): then x need not be kept."""
+    bound = number(e.args[1])
+    if bound is None or not e.out.type.rank:  # a number costs nothing to keep
+        return None
+    side = "maximum" if e.op == "gt" else "minimum"
+    held = view.extrema.get((side, e.args[0], bound))
+    if held is None or held not in view.defined:  # something simpler took its place
+        return None
+    return view.m.elementwise(e.op, view.expr(held), view.expr(e.args[1]))
 
 
 def _broadcast(view: View, e: Equation) -> Found:
@@ -348,6 +374,8 @@ RULES = {
     "select": _select,
     "maximum": _extremum,
     "minimum": _extremum,
+    "gt": _beyond,
+    "lt": _beyond,
     "broadcast": _broadcast,
     "identity": _identity,
     "reshape": _reshape,

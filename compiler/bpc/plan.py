@@ -31,8 +31,16 @@ class Step:
     stack: Var
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some entries of an array that is joined of parts: (start, count, step) along each axis."""
+
+    whole: Var
+    items: tuple[tuple[Size, Size, int], ...]
+
+
 #: a variable is a place too: that of its own value, which nobody reads any more
-Place = Buffer | Given | Step | Var
+Place = Buffer | Given | Step | Slice | Var
 
 
 @dataclass(frozen=True, slots=True)

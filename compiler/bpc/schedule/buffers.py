@@ -18,6 +18,7 @@ from bpc.ops import OPS
 from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
+from bpc.schedule.pieces import in_pieces, pieces
 from bpc.types import Type
 
 #: what always stays: results and arguments
@@ -30,7 +31,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     With `given` the caller gives the memory of results.
     """
     function = _direct(live(plan.function, strict=True))
-    function = settled(_own_results(function) if given else function)
+    function = settled(in_pieces(_own_results(function) if given else function))
     function, constants = _constants(function, given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
@@ -72,13 +73,23 @@ def _place(function: Function, memory: _Memory, wanted: dict[Var, Place]) -> Non
     last = _last_readers(function, owners)
     made = {o: e for e in function.body for o in e.outs}
     holds: dict[Var, Buffer] = {}
+    slices = pieces(function, {v for v, place in wanted.items() if isinstance(place, Var)})
     for i, e in enumerate(function.body):
         ending = {o for a in variables(e.args) for o in owners[a] if last[o] == i}
         if e.op == "scan":
             holds |= _loop(Loop.of(e), memory)
         elif writes(e):
             taken = _taken_over(e, owners, ending, made)
-            if e.out in wanted:
+            if e.out in slices:
+                memory.places[e.out] = slices[e.out]
+                joined = slices[e.out].whole
+                if joined in wanted:
+                    memory.places[joined] = wanted[joined]
+                elif joined not in holds:
+                    memory.places[joined] = holds[joined] = memory.take(joined.type)
+            elif e.out in memory.places:
+                pass  # joined of parts, the first of which was given memory
+            elif e.out in wanted:
                 memory.places[e.out] = wanted[e.out]
             elif taken is not None:
                 memory.places[e.out] = taken

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Var
 from bpc.plan import Plan, Tiling
-from bpc.schedule.buffers import assign, writes
+from bpc.schedule.buffers import assign, direct, writes
 from bpc.schedule.loosen import loosen
 from bpc.schedule.tiles import Tiles, choose
 from bpc.source import Span
@@ -28,7 +28,7 @@ def tiled(
     if any(found.stored) or any(v not in function.results for v in summed[found.totals :]):
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
-    tile = assign(Plan(_copied(loosen(found.tile, False, start), found.totals), False))
+    tile = assign(Plan(_copied(direct(loosen(found.tile, False, start)), found.totals), False))
     if not tile.buffers:
         return None  # it keeps nothing that a cache could hold
     before = loosen(found.before, False, start, own=False)

@@ -17,6 +17,7 @@ from bpc.passes import (
     join,
     name,
     propagate,
+    share,
     simplify,
     sink,
     stabilise,
@@ -41,8 +42,9 @@ PASSES = {
     "expand": expand,
     "unstack": unstack,
     "gates": gates,
+    "share": share,
 }
-ON_PRIMAL = ("stabilise", "guard", "name", "gates")
+ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
 
 def before(path):

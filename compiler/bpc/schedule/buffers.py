@@ -30,7 +30,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
 
     With `given` the caller gives the memory of results.
     """
-    function = _direct(live(plan.function, strict=True))
+    function = direct(live(plan.function, strict=True))
     function = settled(in_pieces(_own_results(function) if given else function))
     function, constants = _constants(function, given)
     memory = _Memory()
@@ -129,12 +129,12 @@ def writes(e: Equation) -> bool:
     return bool(OPS[e.op].into) and len(e.outs) == 1 and bool(e.out.type.shape)
 
 
-def _direct(function: Function) -> Function:
+def direct(function: Function) -> Function:
     """The function, and its loops, with values under the name that they are given next.
 
     u = mul(g, x); dw = u    ->    dw = mul(g, x)
     """
-    function = map_bodies(function, _direct)
+    function = map_bodies(function, direct)
     made = {o for e in function.body for o in e.outs}
     called: dict[Atom, Var] = {}
     for e in reversed(function.body):

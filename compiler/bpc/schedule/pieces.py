@@ -16,7 +16,7 @@ from dataclasses import replace
 from bpc.ir import Equation, Function, Var, uses, variables
 from bpc.ops import OPS
 from bpc.ops.cutting import whole
-from bpc.ops.loops import Loop, map_bodies
+from bpc.ops.loops import map_bodies
 from bpc.plan import Slice
 from bpc.types import size
 

@@ -13,7 +13,7 @@ from bpc.ir import Atom, Equation, Function, Var
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.plan import Buffer, Plan, Tiling
-from bpc.schedule.buffers import assign, writes
+from bpc.schedule.buffers import assign, direct, writes
 from bpc.schedule.loosen import loosen
 from bpc.schedule.tiles import Tiles, choose
 from bpc.sizes import Size, dim
@@ -32,7 +32,7 @@ def tiled(
     if any(found.stored) or any(v not in function.results for v in summed[found.totals :]):
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
-    tile = assign(Plan(_copied(loosen(found.tile, False, start), found.totals), False))
+    tile = assign(Plan(_copied(direct(loosen(found.tile, False, start)), found.totals), False))
     if not tile.buffers:
         return None  # it keeps nothing that a cache could hold
     tile, loops = _by_steps(tile, dim(found.rows))

@@ -105,8 +105,10 @@ def tilings(
     """
     targets, extras = _names(wrt, emit)
     with _no_collection():
-        program = _program(source, settings or {}, targets, extras, 2, limit)
-        return tile(program, written_out(program, 2))
+        plain, program = (
+            _program(source, settings or {}, targets, extras, level, limit) for level in (1, 2)
+        )
+        return tile(plain, written_out(program, 2))
 
 
 def tile(program: Program, written: Program) -> dict[str, Tiles | tuple[Whole, ...]]:

@@ -19,6 +19,7 @@ from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
 from bpc.schedule.pieces import in_pieces, pieces
+from bpc.schedule.steps import shows
 from bpc.types import Type
 
 #: what always stays: results and arguments
@@ -169,8 +170,8 @@ def _own_results(function: Function) -> Function:
     body, results = list(function.body), []
     for r in function.results:
         maker = made.get(r) if isinstance(r, Var) else None
-        shows = maker is not None and (maker.op == "scan" or OPS[maker.op].view)
-        if isinstance(r, Var) and shows and r.type.shape:
+        shared = maker is not None and (maker.op == "scan" or shows(maker))
+        if isinstance(r, Var) and shared and r.type.shape:
             copy = Var(r.name, r.type)
             span = body[-1].span
             body.append(Equation("copy", (r,), (copy,), span, (), body[-1].adjoint))
@@ -208,7 +209,7 @@ def _owners(body: Iterable[Equation]) -> _Owners:
             read = frozenset(o for a in variables(e.args) for o in owners[a])
             stacks = frozenset(e.outs[Loop.of(e).carries :])
             owners |= {o: read | stacks | {o} for o in e.outs if o not in stacks}
-        elif OPS[e.op].view and isinstance(e.args[0], Var):
+        elif shows(e) and isinstance(e.args[0], Var):
             owners[e.out] = owners[e.args[0]]
     return owners
 
@@ -233,6 +234,6 @@ def _taken_over(
     for arg in variables(e.args):
         same = arg in ending and arg.type == e.out.type and arg in made
         alone = all(arg not in owners[a] or a is arg for a in variables(e.args))
-        if same and alone and made[arg].op != "scan" and not OPS[made[arg].op].view:
+        if same and alone and made[arg].op != "scan" and not shows(made[arg]):
             return arg
     return None

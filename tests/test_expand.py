@@ -277,3 +277,30 @@ def test_windows_into_memory() -> None:
         network_helpers._lay_windows(parts, x.shape, sides, step, spread, out=laid)
         whole = network_helpers._unwindows(np.stack(parts), x.shape, sides, step, spread)
         np.testing.assert_allclose(laid, whole)
+
+
+def test_joined_arrays_are_computed_in_place() -> None:
+    """Parts that nothing else reads go straight to their slices, the others are copied there."""
+    text = """dim N
+input x: [N, 3]
+param w: [3, 4], b: [N, 2]
+z = x @ w
+c = concat(tanh(z), b, 2 * z, axis=1)
+s = concat(tanh(z + 1), concat(exp(z), tanh(b), axis=1), axis=1)
+cost J = sum(c^3) + sum(s^2) + sum(max(z, 0.5)) + sum(min(0.1, z))
+output c, s"""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(4, 3))
+    params = {"w": rng.normal(size=(3, 4)), "b": rng.normal(size=(4, 2))}
+    plain, fast = bpc.load(text, level=1), bpc.load(text, level=2)
+    for _ in range(2):
+        found = fast.forward(params, x)
+        for key, expected in plain.forward(params, x).items():
+            np.testing.assert_allclose(found[key], expected, rtol=1e-13)
+        value, grads = plain.value_and_grad(params, x)
+        other, slopes = fast.value_and_grad(params, x)
+        assert np.isclose(value, other, rtol=1e-13)
+        for key, slope in slopes.items():
+            np.testing.assert_allclose(slope, grads[key], rtol=1e-12, atol=1e-14)
+    code = bpc.compile_source(text, level=2)
+    assert "np.tanh(z, c[:, :4])" in code

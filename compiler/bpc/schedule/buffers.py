@@ -18,6 +18,7 @@ from bpc.ops import OPS
 from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
+from bpc.schedule.filled import filled
 from bpc.schedule.pieces import in_pieces, pieces
 from bpc.schedule.steps import shows
 from bpc.types import Type
@@ -33,7 +34,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     """
     function = direct(live(plan.function, strict=True))
     function = settled(in_pieces(_own_results(function) if given else function))
-    function, constants = _constants(function, given)
+    function, constants = _constants(filled(function), given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
     _place(function, memory, wanted)

@@ -4,8 +4,8 @@
     c = concat(a, b, axis=1)         ->     np.multiply(x, y, c[:, :4])
                                             np.tanh(z, c[:, 4:])
 
-A part is written into its slice if it is computed entry by entry and nothing else reads it; the other
-parts are copied there.
+A part is written into its slice if it is computed entry by entry and nothing else reads it; the
+other parts are copied there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def in_pieces(function: Function, kept: Iterable[Var] = ()) -> Function:
     body: list[Equation] = []
     for e in function.body:
         if e.op == "concat" and e.out not in kept:
-            direct = [isinstance(a, Var) and count[a] == 1 and _written(made.get(a)) for a in e.args]
+            direct = [
+                isinstance(a, Var) and count[a] == 1 and _written(made.get(a)) for a in e.args
+            ]
             if 2 * sum(direct) >= len(direct):
                 args = list(e.args)
                 for i, (arg, fits) in enumerate(zip(e.args, direct)):

@@ -65,7 +65,12 @@ def write_module(
         public += ["", "", *second.function(w, name, function, taken[needs], program.batch)]
     works = any(call.work is not None for call in taken.values())
     tiled = any(plan.tiling is not None for plan in plans.values())
-    lines = [*_tables(w, works, tiled), *public, *initialisers.functions(w), *optimisers.functions(emit)]
+    lines = [
+        *_tables(w, works, tiled),
+        *public,
+        *initialisers.functions(w),
+        *optimisers.functions(emit),
+    ]
     lines += kernels
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
@@ -121,7 +126,11 @@ def _tables(w: Writer, works: bool, tiled: bool) -> list[str]:
     if works:
         lines.append("_WORK = threading.local()")
     if tiled:
-        lines.append("TILE_BYTES = 2**20  # of memory for a tile of the rows: what stays in the cache")
+        # Of 2**17 to 2**23 this was the fastest, or within the noise of it, for the benchmarks
+        # mixture, curve and logsumexp_rows; logistic regression is up to 1.2 times as fast with 2**20.
+        lines.append(
+            "TILE_BYTES = 2**21  # of memory for a tile of the rows: what stays in the cache"
+        )
     if not w.scalars:
         types = [(a.key, w.template(a)) for a in program.params]
         types += [(w.name(a), w.template(a)) for a in program.inputs]

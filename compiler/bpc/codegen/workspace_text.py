@@ -69,15 +69,17 @@ def _stored(out, results):
     return out
 
 
-def _tiles(count, memory, dtype, *shapes):
+def _tiles(count, memory, passing, dtype, *shapes):
     """The rows of a tile, memory for one and for the rest, and arrays to add up in.
 
-    The memory of a tile takes about TILE_BYTES; more where the sums are so large that it takes
-    long to add them up.
+    The memory of a tile and the `passing` numbers of each of its rows that are read or stored take
+    about TILE_BYTES; more where the sums are so large that it takes long to add them up, or where
+    a tile would have too few rows for the products of matrices that give them.
     """
-    each = max(_size(memory(2)) - _size(memory(1)), 1)
+    each = _size(memory(2)) - _size(memory(1)) + passing * dtype.itemsize
+    each = max(each, 1)
     sums = [np.empty(shape) for shape in shapes]
-    rows = max(TILE_BYTES, 4 * dtype.itemsize * sum(s.size for s in sums)) // each
+    rows = max(TILE_BYTES, 32 * dtype.itemsize * sum(s.size for s in sums)) // each
     rows = max(rows, 1)
     if rows >= count:
         return count, memory(count), (), (), ()

@@ -43,7 +43,7 @@ Examples:
 @click.option("--report", is_flag=True, help="Say on stderr what runs in tiles at -O2, or why not.")
 @click.option(
     "--tile", type=click.IntRange(min=1), metavar="ROWS",
-    help="How many rows a tile has at -O2. Default: as many as 1 MB of buffers holds.",
+    help="How many rows a tile has at -O2. Default: as many as 2 MB of memory hold.",
 )  # fmt: skip
 @click.option("--check-format", is_flag=True, help="Check that Black would change nothing.")
 @click.option("--timings", is_flag=True, help="Show on stderr what each stage took and made.")

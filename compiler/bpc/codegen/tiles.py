@@ -27,6 +27,7 @@ from bpc.codegen.workspaces import Call, Tiled
 from bpc.codegen.wrappers import takes_rng
 from bpc.ir import Function, Var, variables
 from bpc.plan import Buffer, Plan, Tiling
+from bpc.types import Size, product, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,14 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     lines, dims = written(w, whole)
     shapes = [w.speller.shape(v.type.shape).text for v in totals]
     maker = f"lambda {rows}: _{function.name}_tile_work({', '.join(tile.work)})"
-    used = {back[d] for d in tile.work if d in back and d != rows} | {tiling.dim}
+    read = _passing(tile, tiling)
+    used = {back[d] for d in tile.work if d in back and d != rows} | {tiling.dim} | read.dims()
     used |= {d for v in totals for a in v.type.shape for d in a.size.dims()}
     used |= {d for steps, _ in tiling.loops for d in steps.dims()}
     loops = [f"({w.speller.size(steps).text}, {arrays})" for steps, arrays in tiling.loops]
     by_step = [f"loops=[{', '.join(loops)}]"] if loops else []
-    tiled = Tiled(spare, [dim, maker, "dtype", *shapes, *by_step], sorted(used))
+    arguments = [dim, maker, w.speller.size(read).text, "dtype", *shapes, *by_step]
+    tiled = Tiled(spare, arguments, sorted(used))
     plans = [tiling.before, tiling.after]
     made_by, sizes = workspaces.function(w, function.name, plans, w.program.dims, tiled)
     return [*lines, *tile.lines, *made_by], Call(dims, sizes, given, loose)
@@ -136,6 +139,14 @@ def _tile(w: Writer, function: Function, tiling: Tiling) -> Tile:
     every = (*w.program.dims, tiling.rows)
     maker, sizes = workspaces.function(w, text.name, [plan], every)
     return Tile([*lines, *maker], taken, dims, [i for i, _ in found], sizes)
+
+
+def _passing(tile: Tile, tiling: Tiling) -> Size:
+    """How many numbers of arguments and of stored results belong to a row."""
+    cut = [(p.type, axis) for p, axis in tile.taken.items() if axis is not None]
+    stored = [(v.type, 0) for v in tiling.summed[tiling.totals :]]
+    each = [t.shape[:axis] + t.shape[axis + 1 :] for t, axis in (*cut, *stored)]
+    return sum((product(a.size for a in shape) for shape in each), size(0))
 
 
 def _inner(

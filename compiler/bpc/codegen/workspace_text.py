@@ -74,15 +74,17 @@ def _stored(out, results):
     return out
 
 
-def _tiles(count, memory, dtype, *shapes, loops=()):
+def _tiles(count, memory, passing, dtype, *shapes, loops=()):
     """The rows of a tile, memory for one and for the rest, and arrays to add up in.
 
-    The memory of a tile, or of a step of the loops in it, takes about TILE_BYTES; more where the
-    sums are so large that it takes long to add them up.
+    The memory of a tile, or of a step of the loops in it, and the `passing` numbers of each of its
+    rows that are read or stored take about TILE_BYTES; more where the sums are so large that it takes
+    long to add them up, or where a tile would have too few rows for the products that give them.
     """
-    each = max(_at_once(memory(2), loops) - _at_once(memory(1), loops), 1)
+    each = _at_once(memory(2), loops) - _at_once(memory(1), loops) + passing * dtype.itemsize
+    each = max(each, 1)
     sums = [np.empty(shape) for shape in shapes]
-    rows = max(TILE_BYTES, 4 * dtype.itemsize * sum(s.size for s in sums)) // each
+    rows = max(TILE_BYTES, 32 * dtype.itemsize * sum(s.size for s in sums)) // each
     rows = TILE_ROWS or max(rows, 1)
     if rows >= count:
         return count, memory(count), (), (), ()

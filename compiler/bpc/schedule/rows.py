@@ -315,9 +315,11 @@ def only_adds(loop: Loop, state: Var) -> bool:
 
 def _called(e: Equation) -> str:
     """What the source calls an equation: `batch_norm` where the operator is a part of it."""
-    call = re.match(r"\w+(?=\()", e.span.text)
-    op = OPS.get(call[0]) if call else None
-    return op.name if op is not None and op.infer is None else e.op
+    part = OPS[e.op].group == "internal"
+    # A part may have the place of a whole statement.
+    call = re.match(r"(?:[^=(]*= *)?(\w+)\(" if part else r"(\w+)\(", e.span.text)
+    op = OPS.get(call[1]) if call else None
+    return op.name if op is not None and (part or op.infer is None) else e.op
 
 
 def _linear(e: Equation, given: Sequence[State]) -> bool:

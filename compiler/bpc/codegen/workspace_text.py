@@ -81,8 +81,8 @@ def _tiles(count, memory, passing, dtype, *shapes, loops=()):
     rows that are read or stored take about TILE_BYTES; more where the sums are so large that it takes
     long to add them up, or where a tile would have too few rows for the products that give them.
     """
-    each = _at_once(memory(2), loops) - _at_once(memory(1), loops) + passing * dtype.itemsize
-    each = max(each, 1)
+    each = _at_once(memory(2), loops) - _at_once(memory(1), loops)
+    each = max(each + passing * dtype.itemsize, 1)
     sums = [np.empty(shape) for shape in shapes]
     rows = max(TILE_BYTES, 32 * dtype.itemsize * sum(s.size for s in sums)) // each
     rows = TILE_ROWS or max(rows, 1)

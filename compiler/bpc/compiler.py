@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from bpc import lib
+from bpc import cost, lib
 from bpc.calculus.examples import batch
 from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.inside import expand
@@ -78,10 +78,40 @@ def compile_source(
         program = _program(source, settings or {}, targets, extras, level, limit, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
-        module = write_module(program, plans, source, VERSION, level, targets, extras)
+
+        def describe(printed: cost.Printed) -> list[str]:
+            return cost.header(program, cost.contract(program, plans, printed))
+
+        module = write_module(program, plans, source, VERSION, level, targets, extras, describe)
         lines = module.count("\n")
         done("codegen", f"{lines:,} lines")
         return module
+
+
+def costs(
+    source: Source,
+    *,
+    level: int = 1,
+    settings: Mapping[str, int | float] | None = None,
+    wrt: Iterable[str] = (),
+    limit: int = LIMIT,
+) -> tuple[Program, cost.Contract | None]:
+    """What the module of a program costs, and the program; options are those of `compile_source`.
+
+    None where the formulas are too long. Raises what `compile_source` raises.
+    """
+    targets, _ = _names(wrt, ())
+    found: list[cost.Contract | None] = []
+    with _no_collection():
+        program = _program(source, settings or {}, targets, (), level, limit)
+        plans = arrange(program, level, Span(source, 0, 0))
+
+        def describe(printed: cost.Printed) -> list[str]:
+            found.append(cost.contract(program, plans, printed))
+            return []
+
+        write_module(program, plans, source, VERSION, level, targets, (), describe)
+    return program, found[0]
 
 
 def tilings(

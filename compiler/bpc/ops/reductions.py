@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from bpc.diagnostics import Problem
 from bpc.ops.base import Expand, Op, Spelling, register
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import (
+    ITEM,
+    NOTHING,
+    Flops,
+    Scratch,
+    arrays,
+    doubles,
+    nbytes,
+    per_entry,
+    ratio,
+)
 from bpc.ops.roles import Axes, Flag, Value
 from bpc.ops.rows import MEAN, SUM, Rule, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
@@ -33,6 +45,11 @@ def kept(m: Builder, value: Expr, axes: tuple[int, ...], keep: bool, like: Expr)
     if not keep and axes:
         value = m.expand(value, axes=axes)
     return m.broadcast_to(value, like.shape)
+
+
+def _rows_of(type: Type, axes: tuple[int, ...]) -> Size:
+    """How many results there are."""
+    return product(a.size for i, a in enumerate(type.shape) if i not in axes)
 
 
 def nonempty(what: str) -> Callable[..., list[tuple[Size, str]]]:
@@ -132,6 +149,7 @@ register(
         "internal",
         "How many entries there are to reduce; with `what`, a ValueError where there are none.",
         infer=lambda sizes, what: (Type("real"),),
+        flops=NOTHING,
         numpy=lambda c, sizes, what: c.size(product(sizes)),
         requires=lambda sizes, what: (
             [(n - size(1), f"{what} of no entries") for n in sizes] if what else []
@@ -145,6 +163,8 @@ register(
         "The sum of the rows of a matrix, by products of blocks with a vector of ones.",
         mixes=lambda t, ones: (0,),
         infer=lambda t, ones: (t.with_shape(t.shape[1:]),),
+        # A row for each block of 64 float32 or 256 float64.
+        scratch=lambda into, out, x, ones: x.type.count * (ratio(Fraction(3, 32)) - ITEM / size(128)),
         numpy="_add_rows",
         into="_add_rows",
     )
@@ -173,6 +193,8 @@ def reduction(
     expand: Expand | None = None,
     into: Spelling = "",
     rows: Rule | None = None,
+    flops: Flops | None = None,
+    scratch: Scratch | None = None,
 ) -> None:
     """Register a reduction over `axes`."""
     register(
@@ -190,6 +212,8 @@ def reduction(
             expand=expand,
             into=into,
             rows=rows,
+            flops=flops,
+            scratch=scratch,
             cases=tuple(
                 ((("bool", *shape) if kind == "bool" else shape,), options)
                 for shape, options in _CASES
@@ -212,6 +236,7 @@ reduction(
     expand=_sum,
     into=lambda c, out, x, axes, keep: c.call("_sum", x, _plain(axes), str(keep), out),
     rows=reduces(SUM),
+    scratch=doubles,
 )
 reduction(
     "mean",
@@ -221,6 +246,7 @@ reduction(
     requires=nonempty("mean"),
     expand=mean_of,
     rows=reduces(MEAN),
+    scratch=lambda into, out, x, axes, keep: out.count * size(8) if out.shape else size(0),
 )
 
 
@@ -242,6 +268,10 @@ register(
         mixes=lambda t, top, axes, keep: axes,
         stacks=True,
         infer=lambda t, top, axes, keep: (t.with_kind("real"),),
+        flops=per_entry(3),
+        scratch=lambda into, out, x, top, axes, keep: (
+            x.type.count + (nbytes(top.type) / ITEM) * (size(8) + ITEM)
+        ),
         expand=_shares,
         numpy=lambda c, x, top, axes, keep: c.call("_tie_share", x, top, *c.over(x, axes, keep)),
     )
@@ -300,6 +330,8 @@ register(
         mixes=lambda t, axes: axes,
         stacks=True,
         infer=lambda t, axes: (t,),
+        flops=per_entry(4),
+        scratch=lambda into, out, x, axes: nbytes(x.type) + _rows_of(x.type, axes) * size(8),
         vjp=lambda m, g, out, x, axes: (m.emit("centred", g, axes=axes),),
         expand=centre,
         numpy=lambda c, x, axes: c.reduce("_centred", x, axes, False),
@@ -333,6 +365,8 @@ reduction(
     _variance,
     requires=nonempty("var"),
     expand=_var,
+    flops=per_entry(6),
+    scratch=arrays(2),
 )
 reduction(
     "std",
@@ -341,6 +375,8 @@ reduction(
     _deviation,
     requires=nonempty("std"),
     expand=lambda m, x, axes, keep: m.sqrt(_var(m, x, axes, keep, "std")),
+    flops=per_entry(6),
+    scratch=arrays(2),
 )
 
 
@@ -357,6 +393,8 @@ reduction(
     "_norm",
     _norm,
     expand=lambda m, x, axes, keep: m.sqrt(total(m, x * x, axes, keep)),
+    flops=per_entry(2),
+    scratch=arrays(1),
 )
 
 
@@ -392,6 +430,10 @@ register(
         "top",
         "internal",
         "The largest entry along axes, which stay with size 1; -inf of none.",
+        # Places: of the entries, of where each row starts, and both together.
+        scratch=lambda into, out, x, axes, finite: (
+            out.count * size(24) if axes == (x.type.rank - 1,) else size(0)
+        ),
         mixes=lambda t, axes, finite: axes,
         stacks=True,
         infer=lambda t, axes, finite: (reduced(t, axes, True),),
@@ -409,6 +451,8 @@ reduction(
     "_logsumexp",
     _logsumexp,
     expand=_logsumexp_parts,
+    flops=per_entry(4),
+    scratch=arrays(2),
 )
 reduction("any", "Whether some entry is true.", ".any", None, kind="bool")
 reduction("all", "Whether every entry is true.", ".all", None, kind="bool")

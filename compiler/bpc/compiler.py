@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from bpc import cost, lib
+from bpc import lib
 from bpc.calculus.examples import batch
 from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.inside import expand
@@ -18,6 +18,8 @@ from bpc.calculus.reverse import gradient
 from bpc.codegen.module import write_module
 from bpc.codegen.optimisers import OPTIMISERS
 from bpc.codegen.second import KERNELS
+from bpc.cost import Contract, contract, header
+from bpc.cost.memory import Printed
 from bpc.diagnostics import did_you_mean
 from bpc.ir import Function, Program, unnamed
 from bpc.lower import LIMIT, SettingError, lower
@@ -79,8 +81,8 @@ def compile_source(
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
 
-        def describe(printed: cost.Printed) -> list[str]:
-            return cost.header(program, cost.contract(program, plans, printed))
+        def describe(printed: Printed) -> list[str]:
+            return header(program, contract(program, plans, printed))
 
         module = write_module(program, plans, source, VERSION, level, targets, extras, describe)
         lines = module.count("\n")
@@ -95,19 +97,19 @@ def costs(
     settings: Mapping[str, int | float] | None = None,
     wrt: Iterable[str] = (),
     limit: int = LIMIT,
-) -> tuple[Program, cost.Contract | None]:
+) -> tuple[Program, Contract | None]:
     """What the module of a program costs, and the program; options are those of `compile_source`.
 
     None where the formulas are too long. Raises what `compile_source` raises.
     """
     targets, _ = _names(wrt, ())
-    found: list[cost.Contract | None] = []
+    found: list[Contract | None] = []
     with _no_collection():
         program = _program(source, settings or {}, targets, (), level, limit)
         plans = arrange(program, level, Span(source, 0, 0))
 
-        def describe(printed: cost.Printed) -> list[str]:
-            found.append(cost.contract(program, plans, printed))
+        def describe(printed: Printed) -> list[str]:
+            found.append(contract(program, plans, printed))
             return []
 
         write_module(program, plans, source, VERSION, level, targets, (), describe)

@@ -1,8 +1,8 @@
 """What a module costs, as formulas in its dims: flops, saved values, bytes at the peak.
 
-    work.py    flops of functions          saved.py   what the backward part reads of the forward part
-    memory.py  bytes of printed lines      peak.py    with workspaces, results and tiles
-    formula.py the formulas                strides.py which reshapes copy
+work.py    flops of functions          saved.py   what the backward part reads of the forward part
+memory.py  bytes of printed lines      peak.py    with workspaces, results and tiles
+formula.py the formulas                strides.py which reshapes copy
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def header(program: Program, found: Contract | None) -> list[str]:
     ]
     worst = gradient.peak.usual
     if worst.terms:
-        lines.append(_line("peak: ", worst, " bytes"))
+        lines.append(_line("peak: ", gradient.peak, " bytes"))
     return lines
 
 
-def _line(head: str, formula: Formula, tail: str) -> str:
+def _line(head: str, formula: Formula | Peak, tail: str) -> str:
     return f"{head}{formula.text(WIDTH - len(head) - len(tail))}{tail}"

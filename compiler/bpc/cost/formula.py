@@ -1,7 +1,7 @@
 """Formulas in the dims: polynomials as sizes are, with as many terms as it takes.
 
-    2*N*H + 10*N            of a table of terms
-    itemsize*(2*N*H) + 8*N  bytes: what stands with the size of a float is together
+2*N*H + 10*N            of a table of terms
+itemsize*(2*N*H) + 8*N  bytes: what stands with the size of a float is together
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bpc.sizes import Monomial, Size
 ONE_ITEM = ITEM.terms[0][0][0][0]
 #: what a dim is where nobody says: formulas are written with their largest terms first
 USUAL = 1000
+WIDEST = 10**9
 
 
 class Formula:
@@ -87,7 +88,7 @@ class Formula:
         """The terms, the largest first."""
         return sorted(self.terms.items(), key=lambda t: (-abs(_usual(t)), str(Size((_plain(t),)))))
 
-    def text(self, width: int = 10**9) -> str:
+    def text(self, width: int = WIDEST) -> str:
         """As the language writes it; terms that do not fit the width are `...`."""
         inside, rest = self.split()
         if not inside.terms:
@@ -108,9 +109,7 @@ def _contains(larger: Monomial, smaller: Monomial) -> bool:
     powers = dict(larger)
     for atom, power in smaller:
         powers[atom] = powers.get(atom, 0) - power
-    return all(
-        p >= 0 and (not p or isinstance(a, str)) for a, p in powers.items()
-    )
+    return all(p >= 0 and (not p or isinstance(a, str)) for a, p in powers.items())
 
 
 def _usual(term: tuple[Monomial, Fraction]) -> float:
@@ -148,5 +147,3 @@ def largest(moments: Iterable[Formula]) -> tuple[Formula, ...]:
         kept = [k for k in kept if not moment.covers(k)]
         kept.append(moment)
     return tuple(kept)
-
-

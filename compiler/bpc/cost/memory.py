@@ -118,7 +118,9 @@ class Lines:
             return None
         for i, (arg, block) in enumerate(zip(e.args, blocks)):
             others = [a for j, a in enumerate(e.args) if j != i]
-            fits = all(a.type.shape in ((), arg.type.shape) or isinstance(a, Literal) for a in others)
+            fits = all(
+                a.type.shape in ((), arg.type.shape) or isinstance(a, Literal) for a in others
+            )
             alone = block is not None and block.holders == 1 and arg.type == e.out.type
             if alone and fits and nbytes(arg.type) == block.amount:  # type: ignore[union-attr]
                 return i

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bpc.cost.formula import ONE_ITEM, Formula, largest
+from bpc.cost.formula import ONE_ITEM, USUAL, WIDEST, Formula, largest
 from bpc.cost.memory import Printed, fresh, given, workspace
 from bpc.ir import Var
 from bpc.ops.cost import nbytes
@@ -48,9 +48,17 @@ class Peak:
     #: the same where a tile has all rows
     whole: tuple[Formula, ...] = ()
 
+    def text(self, width: int = WIDEST) -> str:
+        """The formula of the moment that is the worst where dims are large; of all, if width is left."""
+        texts = [m.text(width) for m in (self.moments if width == WIDEST else [self.usual])]
+        text = texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
+        if self.tiles is None:
+            return text
+        return text.replace(REST, f"({self.tiles.dim} % {self.tiles.rows})")
+
     def evaluate(self, dims: Mapping[str, int], itemsize: int) -> int:
         """The bytes for given dims."""
-        known = {**dims, ONE_ITEM: itemsize}
+        known: dict[str, int] = {**dims, str(ONE_ITEM): itemsize}
         moments = self.moments
         if self.tiles is not None:
             total, rows = dims[self.tiles.dim], self.tiles.count(known)
@@ -67,7 +75,7 @@ class Peak:
 
 
 def _usual(moment: Formula) -> int:
-    known = {d: 8 if d == ONE_ITEM else 1000 for d in moment.dims()}
+    known = {d: 8 if d == ONE_ITEM else USUAL for d in moment.dims()}
     return moment.evaluate(known)
 
 

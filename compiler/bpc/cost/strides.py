@@ -7,6 +7,7 @@ that are joined must lie one in the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bpc.ir import Equation, Function, Var
 from bpc.ops import OPS
@@ -48,7 +49,9 @@ class Layouts(dict[Var, Layout]):
         """One equation: a view, or an elementwise function that keeps the order of its arguments."""
         attrs, arg = dict(e.attrs), e.args[0]
         if OPS[e.op].elementwise:
-            same = {self[a] for a in e.args if isinstance(a, Var) and a.type.shape == e.out.type.shape}
+            same = {
+                self[a] for a in e.args if isinstance(a, Var) and a.type.shape == e.out.type.shape
+            }
             if len(same) == 1:
                 (layout,) = same
                 if sorted(map(str, layout)) == sorted(map(str, rowwise(e.out.type.shape))):
@@ -105,7 +108,7 @@ def reshaped(old: Shape, layout: Layout, new: Shape) -> Layout | None:
             else:
                 return None
         joined = axes[first:i]
-        if any(a[1] != b[0] * b[1] for a, b in zip(joined, joined[1:])):
+        if any(a[1] != b[0] * b[1] for a, b in pairwise(joined)):
             return None
         each = joined[-1][1]
         group = list[Size]()

@@ -7,7 +7,7 @@ from typing import Any
 
 from bpc.ops.base import Expand, Op, register
 from bpc.ops.build import Builder, Expr
-from bpc.ops.cost import ITEM, Flops, Scratch, arrays, nbytes, per_entry
+from bpc.ops.cost import Flops, Scratch, arrays, nbytes, per_entry
 from bpc.ops.reductions import reduced, top_of, total
 from bpc.ops.roles import Axes, Axis, Flag, Value
 from bpc.types import Axis as AxisType

@@ -109,7 +109,9 @@ def _multiplied(y: Type, window: Shape) -> Size:
     return size(2) * y.count * product(a.size for a in window)
 
 
-def _window_bytes(x: Type, y: Type, sides: Shape, stride: Any, pad: Any, groups: int, **_: Any) -> Size:
+def _window_bytes(
+    x: Type, y: Type, sides: Shape, stride: Any, pad: Any, groups: int, **_: Any
+) -> Size:
     """The padded images, and all windows of them in rows."""
     n, height, width, channels = (a.size for a in x.shape)
     found = size(0)

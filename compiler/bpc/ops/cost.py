@@ -46,7 +46,8 @@ def matrices(over: Fraction | int, *columns: Any) -> Flops:
     """So many times n^3 for each matrix of the first argument."""
 
     def flops(out: Type, first: Type, *types: Type) -> Size:
-        return first.count * first.shape[-1].size * ratio(over)
+        total: Size = first.count * first.shape[-1].size * ratio(over)
+        return total
 
     return flops
 
@@ -66,7 +67,7 @@ def arrays(real: int, *, bools: int = 0, rows: int = 0, given: bool = True) -> S
     def scratch(into: bool, out: Type, first: Any, *args: Any, **attrs: Any) -> Size:
         if into and not given:
             return size(0)
-        each = first.type.count * (ITEM * size(real) + size(bools))
+        each: Size = first.type.count * (ITEM * size(real) + size(bools))
         if rows and first.type.shape:
             each = each + product(a.size for a in first.type.shape[:-1]) * size(rows)
         return each

@@ -164,7 +164,9 @@ register(
         mixes=lambda t, ones: (0,),
         infer=lambda t, ones: (t.with_shape(t.shape[1:]),),
         # A row for each block of 64 float32 or 256 float64.
-        scratch=lambda into, out, x, ones: x.type.count * (ratio(Fraction(3, 32)) - ITEM / size(128)),
+        scratch=lambda into, out, x, ones: (
+            x.type.count * (ratio(Fraction(3, 32)) - ITEM / size(128))
+        ),
         numpy="_add_rows",
         into="_add_rows",
     )

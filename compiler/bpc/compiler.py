@@ -82,7 +82,7 @@ def compile_source(
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
 
         def describe(printed: Printed) -> list[str]:
-            return header(program, contract(program, plans, printed))
+            return header(program, plans, printed)
 
         module = write_module(program, plans, source, VERSION, level, targets, extras, describe)
         lines = module.count("\n")

@@ -8,6 +8,7 @@ formula.py the formulas                strides.py which reshapes copy
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bpc.codegen.module import TILE_BYTES
@@ -59,24 +60,19 @@ def contract(program: Program, plans: Mapping[str, Plan], printed: Printed) -> C
         return None
 
 
-def header(program: Program, found: Contract | None) -> list[str]:
-    """The lines that state it in a module."""
-    if found is None:
-        return []
-    cost, gradient = found.functions["cost"], found.functions["value_and_grad"]
+def header(program: Program, plans: Mapping[str, Plan], printed: Printed) -> list[str]:
+    """The lines that state in a module what it costs; those that are not too long."""
     dims = dict.fromkeys(program.dims, USUAL)
-    try:
-        ratio = found.ratio(dims)
-    except ZeroDivisionError:
-        ratio = None
-    times = f" ({ratio:.1f} times)" if ratio else ""
-    lines = [
-        _line("cost: ", cost.flops, " flops"),
-        _line("gradient: ", gradient.flops, f" flops{times}"),
-    ]
-    worst = gradient.peak.usual
-    if worst.terms:
-        lines.append(_line("peak: ", gradient.peak, " bytes"))
+    lines: list[str] = []
+    with suppress(SizeTooLarge, ZeroDivisionError):
+        cost, gradient = (flops(program.functions[k]) for k in ("cost", "value_and_grad"))
+        forward = cost.evaluate(dims)
+        times = f" ({gradient.evaluate(dims) / forward:.1f} times)" if forward else ""
+        lines.append(_line("cost: ", cost, " flops"))
+        lines.append(_line("gradient: ", gradient, f" flops{times}"))
+        worst = peak(plans["value_and_grad"], printed, TILE_BYTES)
+        if worst.usual.terms:
+            lines.append(_line("peak: ", worst, " bytes"))
     return lines
 
 

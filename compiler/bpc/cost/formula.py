@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from bpc.ops.cost import ITEM
-from bpc.sizes import Monomial, Size
+from bpc.sizes import Monomial, Size, SizeTooLarge
 
 ONE_ITEM = ITEM.terms[0][0][0][0]
 #: what a dim is where nobody says: formulas are written with their largest terms first
 USUAL = 1000
 WIDEST = 10**9
+MOST_MOMENTS = 24
+ZERO = Fraction(0)
 
 
 class Formula:
@@ -33,9 +35,11 @@ class Formula:
         """Add to it, or take away; the same."""
         pairs = amount.terms.items() if isinstance(amount, Formula) else amount.terms
         for monomial, coefficient in pairs:
-            total = self.terms.get(monomial, 0) + coefficient * times
+            total = self.terms.get(monomial, ZERO) + (
+                coefficient if times == 1 else coefficient * times
+            )
             if total:
-                self.terms[monomial] = Fraction(total)
+                self.terms[monomial] = total
             else:
                 self.terms.pop(monomial, None)
         return self
@@ -139,11 +143,13 @@ def _text(terms: Sequence[tuple[Monomial, Fraction]], width: int) -> str:
 
 
 def largest(moments: Iterable[Formula]) -> tuple[Formula, ...]:
-    """Those that no other one covers."""
+    """Those that no other one covers. Raises SizeTooLarge where they are many."""
     kept: list[Formula] = []
     for moment in moments:
         if any(k.covers(moment) for k in kept):
             continue
         kept = [k for k in kept if not moment.covers(k)]
         kept.append(moment)
+    if len(kept) > MOST_MOMENTS:
+        raise SizeTooLarge
     return tuple(kept)

@@ -22,7 +22,7 @@ from bpc.ir import Atom, Equation, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.cost import nbytes
 from bpc.plan import Given, Plan
-from bpc.types import Size, size
+from bpc.types import Size, Type, size
 
 #: operators that give back what they were given
 SAME = ("checked_label",)
@@ -47,6 +47,10 @@ class Lines:
     live: Formula = field(default_factory=Formula)
     moments: tuple[Formula, ...] = ()
     names: dict[str, Block | None] = field(default_factory=dict)
+    #: whether there is more than at the moment noted last
+    risen: bool = False
+    #: the bytes of types seen, by their id
+    known: dict[int, Size] = field(default_factory=dict)
 
     def run(self, kernel: Kernel) -> None:
         """All lines, in order."""
@@ -74,7 +78,7 @@ class Lines:
                 self.bind(name, self.value(kernel, init))
         for name, out in list(zip(round.names, loop.outs))[loop.carries :]:
             if out not in kernel.plan.places:
-                self.bind(name, self.alloc(nbytes(out.type)))
+                self.bind(name, self.alloc(self.bytes(out.type)))
         for _ in range(2):
             self.run(round.steps)
             values = [(name, self.names.get(text)) for name, text in round.late]
@@ -104,7 +108,7 @@ class Lines:
             return blocks[0] if blocks else None
         taken = self.taken(e, blocks)
         if taken is None:
-            result = self.alloc(nbytes(e.out.type), self.scratch(e, False))
+            result = self.alloc(self.bytes(e.out.type), self.scratch(e, False))
         else:
             result = blocks[taken]
             blocks[taken] = None
@@ -122,7 +126,7 @@ class Lines:
                 a.type.shape in ((), arg.type.shape) or isinstance(a, Literal) for a in others
             )
             alone = block is not None and block.holders == 1 and arg.type == e.out.type
-            if alone and fits and nbytes(arg.type) == block.amount:  # type: ignore[union-attr]
+            if alone and fits and self.bytes(arg.type) == block.amount:  # type: ignore[union-attr]
                 return i
             if not OPS[e.op].commutes:
                 break
@@ -135,16 +139,30 @@ class Lines:
 
     def alloc(self, amount: Size, more: Size | None = None) -> Block | None:
         """New memory, and what is needed until it is filled."""
+        if not amount.terms:
+            self.note(more)
+            return None
         self.live.add(amount)
+        self.risen = True
         self.note(more)
-        return Block(amount) if amount.terms else None
+        return Block(amount)
 
     def note(self, more: Size | None = None) -> None:
         """A moment at which there is as much as is live, and more."""
-        if more is None or not more.terms:
-            self.moments = largest((*self.moments, self.live.copy()))
-        else:
+        if more is not None and more.terms:
             self.moments = largest((*self.moments, self.live.copy().add(more)))
+
+    def top(self) -> None:
+        """Note how much is live, before it gets less."""
+        if self.risen:
+            self.moments = largest((*self.moments, self.live.copy()))
+            self.risen = False
+
+    def bytes(self, type: Type) -> Size:
+        """The bytes of an array of a type."""
+        if id(type) not in self.known:
+            self.known[id(type)] = nbytes(type)
+        return self.known[id(type)]
 
     def bind(self, name: str, block: Block | None) -> None:
         """Give a value a name, which may have had another; a place in a stack holds nothing."""
@@ -162,6 +180,7 @@ class Lines:
                 continue
             block.holders -= 1
             if not block.holders:
+                self.top()
                 self.live.add(block.amount, -1)
 
 
@@ -170,6 +189,7 @@ def fresh(plan: Plan, printed: Printed) -> Lines:
     lines = Lines(Layouts(plan.function), moments=(Formula(),))
     if not plan.scalars:
         lines.run(printed[plan])
+        lines.top()
     return lines
 
 

@@ -16,6 +16,8 @@ from bpc.types import ONE, Shape, Size, size
 
 Layout = tuple[Size, ...]
 ZERO = size(0)
+#: operators whose results need not be row-major
+MAKES = ("transpose", "slice", "pick", "broadcast", "windows", "window", "diagonal")
 
 
 def rowwise(shape: Shape) -> Layout:
@@ -33,6 +35,8 @@ class Layouts(dict[Var, Layout]):
     def __init__(self, function: Function) -> None:
         super().__init__()
         self.copies: set[Var] = set()
+        #: those of them that hold all entries of a piece of memory, in another order
+        self.dense: set[Var] = set()
         self._go(function)
 
     def __missing__(self, var: Var) -> Layout:
@@ -42,26 +46,25 @@ class Layouts(dict[Var, Layout]):
         for e in function.body:
             if e.op == "scan":
                 self._go(Loop.of(e).body)
-            elif any(a in self for a in e.args) or OPS[e.op].view:
+            elif e.op in MAKES or (e.args and any(a in self for a in e.args)):
                 self._one(e)
 
     def _one(self, e: Equation) -> None:
         """One equation: a view, or an elementwise function that keeps the order of its arguments."""
         attrs, arg = dict(e.attrs), e.args[0]
         if OPS[e.op].elementwise:
-            same = {
-                self[a] for a in e.args if isinstance(a, Var) and a.type.shape == e.out.type.shape
-            }
-            if len(same) == 1:
-                (layout,) = same
-                if sorted(map(str, layout)) == sorted(map(str, rowwise(e.out.type.shape))):
-                    self[e.out] = layout
+            same = [a for a in e.args if isinstance(a, Var) and a.type.shape == e.out.type.shape]
+            if not self.dense.isdisjoint(same) and len({self[a] for a in same}) == 1:
+                self[e.out] = self[same[0]]
+                self.dense.add(e.out)
             return
         if not OPS[e.op].view or not isinstance(arg, Var):
             return
         old = self[arg]
         if e.op == "transpose":
             self[e.out] = tuple(old[i] for i in attrs["order"])
+            if arg not in self or arg in self.dense:
+                self.dense.add(e.out)
         elif e.op == "slice":
             self[e.out] = tuple(o * size(step) for o, (_, _, step) in zip(old, attrs["items"]))
         elif e.op == "pick":

@@ -10,6 +10,8 @@ from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.types import Shape, Size, product, size
 
+ONE_FLOP = size(1)
+
 
 def flops(function: Function) -> Formula:
     """The flops of a function. Raises SizeTooLarge."""
@@ -33,7 +35,7 @@ def flops_of(e: Equation) -> Size:
     if op.flops is not None:
         return op.flops(e.out.type, *(a.type for a in e.args), **dict(e.attrs))
     if op.elementwise:
-        return _count(e.out.type.shape)
+        return _count(e.out.type.shape) if e.out.type.shape else ONE_FLOP
     if op.mixes is None or op.moves or op.view:
         return size(0)
     return _count(e.args[0].type.shape)

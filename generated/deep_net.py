@@ -3,6 +3,9 @@
 sha256 of deep_net.bp:
 537d51182f371f669e2e91698bd35f140bc7aba90042ef46d3880637c5d4ac90
 23 nodes + 4867 parameters = 4890 steps
+cost: 9875*N flops
+gradient: 28462*N flops (2.9 times)
+peak: itemsize*(646*N + 4323) bytes
 """
 
 import numpy as np
@@ -398,4 +401,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# 728f5f813b600b396536eb7c7874063258171cd9269bd9e3301754540be984e8
+# 5643053de7e2cc696b8ffce70fa891a54e22c005c9801efda67f5abb882bfcac

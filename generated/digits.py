@@ -3,6 +3,9 @@
 sha256 of digits.bp:
 66e50225e87bdcf641f5cb4f120a75bf0ef60153dd28ff8ca210089585b3cd79
 7 nodes + 4810 parameters = 4817 steps
+cost: 9661*N flops
+gradient: 20695*N flops (2.1 times)
+peak: itemsize*(212*N + 650) + 64*N bytes
 """
 
 import numpy as np
@@ -279,4 +282,4 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 # sha256 of the text above:
-# d034c1a4728062c85a27ae97f040c03fdc5f34f58847fed77e2e9d32f90c0e16
+# 9ffb289c0746e5dbe3aba1f44125449c5d5503f9d1564c26c8ed2d321e8257c7

@@ -3,6 +3,9 @@
 sha256 of linear_regression.bp:
 b18b90d838afbecee99a3d7ddbcb13934f0f996b7d5dab151169ec5178561488
 5 nodes + D + 1 parameters = D + 6 steps
+cost: 2*D*N + 4*N flops
+gradient: 4*D*N + 7*N flops (2.0 times)
+peak: itemsize*(3*N + D) bytes
 """
 
 import numpy as np
@@ -210,4 +213,4 @@ def _mean(x, axis=None, keepdims=False):
 
 
 # sha256 of the text above:
-# 16d1f590777e989cea4e9994f664e01d4e85c6c952753dd43ae053ec09860111
+# 206c23661043ada895e88267263c94aaa9a04e9a5dd5ac8b61f09cc98026d484

@@ -3,6 +3,9 @@
 sha256 of logistic_regression.bp:
 b88f62bf25b546867dbe7b24178d84c4d749dabafdfd9c5d54719e6511516db7
 8 nodes + D + 1 parameters = D + 9 steps
+cost: 2*D*N + 3*N + 2*D + 2 flops
+gradient: 4*D*N + 7*N + 4*D + 2 flops (2.0 times)
+peak: 4*N*itemsize bytes
 """
 
 import numpy as np
@@ -222,4 +225,4 @@ def _bce_with_logits(z, t):
 
 
 # sha256 of the text above:
-# d0502e2542482d145f4696763985eb5efcdbc8d7c548c42f0e161f6b55fb6125
+# f02ae465ca34f0a6b6bf8817fe5bda049267fd2f2dd9b693e1017468b14c21e2

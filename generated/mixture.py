@@ -3,6 +3,9 @@
 sha256 of mixture.bp:
 2bd4df6b12930f6fd281b40a8726886a2bdcc9a5708f4c281aee56f401377e89
 21 nodes + 3*D*D + 3*D + 3 parameters = 3*D*D + 3*D + 24 steps
+cost: 6*D*D*N + 18*D*D + 9*D*N + 19*N + 23 flops
+gradient: 18*D*D*N + 36*D*D + 21*D*N + 36*N + 42 flops (3.0 times)
+peak: itemsize*(16*D*D + 12*D*N + 11*N + 3*D + 19) + D*D bytes
 """
 
 import numpy as np
@@ -278,4 +281,4 @@ def _log_softmax(x, axis=-1):
 
 
 # sha256 of the text above:
-# d78f97e249f5b6ff41bbf8cc298f72c07d8f3bf4e62d3817d55aa873fdcb1838
+# 954ccb3aad73d87a370b70bf7a5940bc3a0ca7cb49471de7ed26c416794049b6

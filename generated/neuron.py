@@ -3,6 +3,8 @@
 sha256 of neuron.bp:
 86dbd1d16ea439fa7a4ab979febe4ef82ad78180eb4887335462a3fe73220a0e
 5 nodes + 2 parameters = 7 steps
+cost: 5 flops
+gradient: 6 flops (1.2 times)
 """
 
 import numpy as np
@@ -155,4 +157,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 8a432d0aed47f40de501232f465b54d657fd7ee7d585ebe3988aad646934a0ec
+# 2be888dfed941a357b5d9db81dc375e56712ea7ec20b4f3ae0952f8256f35ff0

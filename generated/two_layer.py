@@ -3,6 +3,8 @@
 sha256 of two_layer.bp:
 9494cd27714f11aa7850b9b41659ace63da933b1a4f049b51ac61308038d8247
 9 nodes + 4 parameters = 13 steps
+cost: 9 flops
+gradient: 16 flops (1.8 times)
 """
 
 import math
@@ -182,4 +184,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 9ef8ae2b8972fa0ef15256d63bd799473eeae9dca1042a216ac599430dc6b7ab
+# 9df64c043db7394bf88bc1ffb2a2dce71acde6db5700b350ac132844d7af0c7b

@@ -108,7 +108,7 @@ def test_peak_bytes_are_those_measured(name: str, level: int, dtype: str) -> Non
     sizes = EXAMPLES.get(name) or (IMAGES if text.startswith(HEAD) else SIZES)
     for dims in sizes:
         said, peak = measured(text, level, dims, dtype)
-        assert peak >= 10**6, f"{dims}: {peak} bytes are too few to tell"
+        assert peak >= 5 * 10**5, f"{dims}: {peak} bytes are too few to tell"
         assert abs(said - peak) <= 0.1 * peak, f"{dims}: said {said}, measured {peak}"
 
 
@@ -147,17 +147,19 @@ def _found(text: str) -> Any:
 
 def _size(text: str) -> Any:
     names = {"N": N, "H": H}
-    return eval(re.sub(r"\d+", r"size(\g<0>)", text), {"size": size, **names})  # noqa: S307
+    return eval(re.sub(r"\d+", r"size(\g<0>)", text), {"size": size, **names})
 
 
 def test_flops_of_a_loop_are_those_of_its_steps() -> None:
     text = "dim T, H\ninput X: [T, H]\nparam w: [H]\n"
-    text += "scan t in 0..T-1 carry h = zeros(H) {\n  h = tanh(X[t] * w + h)\n}\ncost J = sum(h)"
+    text += "scan t in 0..T-1 carry (h = zeros(H)) {\n  h = tanh(X[t] * w + h)\n}\ncost J = sum(h)"
     assert set(flops(text).split(" + ")) == {"3*H*T", "H"}
 
 
 def test_gradient_of_a_product_costs_two_more() -> None:
-    text = "dim N, H\ninput x: [N, H]\nparam A: [H, H]\nparam B: [H, H]\ncost J = sum((x @ A @ B)^2)"
+    text = (
+        "dim N, H\ninput x: [N, H]\nparam A: [H, H]\nparam B: [H, H]\ncost J = sum((x @ A @ B)^2)"
+    )
     _, found = costs(Source("m.bp", text))
     assert found is not None
     assert found.ratio({"N": 10**6, "H": 10**4}) == pytest.approx(2.5, rel=0.01)
@@ -195,11 +197,15 @@ def test_tiles_are_counted_at_all_sizes() -> None:
 def test_header_states_it(path: Path, level: int) -> None:
     text = path.read_text()
     module = bpc.compile_source(text, path.name, level=level)
-    assert module == bpc.compile_source(text, path.name, level=level)
-    doc = module.split('"""')[1].splitlines()
-    lines = [line for line in doc if re.match("cost|gradient|peak", line)]
+    lines = _stated(module)
+    assert lines == _stated(bpc.compile_source(text, path.name, level=level))
     assert lines[0].endswith(" flops") and re.search(r"\(\d+\.\d times\)$", lines[1])
     assert all(len(line) <= 88 for line in lines)
+
+
+def _stated(module: str) -> list[str]:
+    doc = module.split('"""')[1].splitlines()
+    return [line for line in doc if re.match("cost|gradient|peak", line)]
 
 
 # The command
@@ -216,7 +222,9 @@ def test_table_and_json_say_the_same() -> None:
     facts = json.loads(told.stdout)
     assert facts["at"] == {"N": 128}
     assert facts["steps"]["sum"]["number"] == facts["nodes"] + facts["params"]["count"]["number"]
-    assert facts["steps"]["product"]["number"] == facts["nodes"] * facts["params"]["count"]["number"]
+    assert (
+        facts["steps"]["product"]["number"] == facts["nodes"] * facts["params"]["count"]["number"]
+    )
     for both in (*facts["flops"].values(), facts["params"]["count"]):
         assert both["formula"] in table.stdout and f"{both['number']:,}" in table.stdout
     for both in (*facts["peak"].values(), facts["saved"]["bytes"]):

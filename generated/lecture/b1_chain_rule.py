@@ -3,6 +3,8 @@
 sha256 of b1_chain_rule.bp:
 24c66455cdb04dc9e582aba3fb2340313c33460e20a62bd872d918482452d566
 3 nodes + 1 parameters = 4 steps
+cost: 3 flops
+gradient: 5 flops (1.7 times)
 """
 
 import numpy as np
@@ -142,4 +144,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# c83affa8275ed5afdcc6123413c71eb02b98833b95e0c93550d62d681d211aaf
+# d890b91cd86d5b7dbcfe8b0e439dbd4b175715a970f68d0d1e91c52d7ec48a3b

@@ -3,6 +3,8 @@
 sha256 of b2_neuron.bp:
 8332bec1921183c5dd54e2c03cde7970f16c8a5524a39a4761a185ce6b7ece21
 5 nodes + 2 parameters = 7 steps
+cost: 5 flops
+gradient: 6 flops (1.2 times)
 """
 
 import numpy as np
@@ -155,4 +157,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 16261ee9d95ab90dc9dd56754fafdb3f18e16dbd94ef41d4e66250820dc2318f
+# 63a80eba9a025fa717195722110f636ba620238a9a7a732c461f0e6d12ee71a5

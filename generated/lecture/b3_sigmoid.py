@@ -3,6 +3,8 @@
 sha256 of b3_sigmoid.bp:
 111d1a6fd387ba983dd7c7e8879fe3cdbd82729d01e224905f9084c9dc7966bb
 10 nodes + 3 parameters = 13 steps
+cost: 10 flops
+gradient: 19 flops (1.9 times)
 """
 
 import math
@@ -194,4 +196,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# d7417d8d333375a728b7b3cbd951bbbe0ba87ce1c66e156c74be458735d8e352
+# baa98acd292d2e993eb686d797deb3d826e68c4594d58da68b98b34461bb7a60

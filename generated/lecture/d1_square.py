@@ -3,6 +3,8 @@
 sha256 of d1_square.bp:
 637f5ccc6f187fcb5124dcc5695694965df46cd073a9bb9f8b0493d3b389a302
 1 nodes + 1 parameters = 2 steps
+cost: 1 flops
+gradient: 2 flops (2.0 times)
 """
 
 import numpy as np
@@ -139,4 +141,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 6f900593522e65c45457286e511c426b82f76bc87b9f90d80f4fb8dd47f019a2
+# f0edfc03134acf93755fae6b1a09f215316f07970bfc2c8d16c86012fb7642e2

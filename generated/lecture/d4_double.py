@@ -3,6 +3,8 @@
 sha256 of d4_double.bp:
 1b6dd3ce2eb25cade14bc5afbe1cb622fbe67c434e3afe515ccc43f7cc30a3b9
 1 nodes + 1 parameters = 2 steps
+cost: 1 flops
+gradient: 1 flops (1.0 times)
 """
 
 import numpy as np
@@ -139,4 +141,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# f78c4013ea333d1dadc94bfbbc3503982145247a6a58a6040d2deba506acb25b
+# 61f3c51a473e1f8ff78e66f2d6c376d75f30e089d220ef517c6de9bfb876d5fd

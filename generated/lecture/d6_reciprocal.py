@@ -3,6 +3,8 @@
 sha256 of d6_reciprocal.bp:
 f11bd4ea0297256d151cdfb909908f7c54ec00866f3c1665749fefa12e9c4555
 1 nodes + 1 parameters = 2 steps
+cost: 1 flops
+gradient: 3 flops (3.0 times)
 """
 
 import math
@@ -150,4 +152,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 952c1e56ce46377a7f337d49ec11361dba72bab8f345740942ee184eff4932d9
+# d2c75e8ca03e37697da89eaf3c525593edae8892405a5d1a25c6552021eece8d

@@ -3,6 +3,8 @@
 sha256 of l3_neuron.bp:
 6c451dd6bd183f2998a6c86ba654905ed53d045c2db8f1277d9fa95fbc6909be
 5 nodes + 2 parameters = 7 steps
+cost: 5 flops
+gradient: 6 flops (1.2 times)
 """
 
 import numpy as np
@@ -155,4 +157,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# c34ad685d4419285d55c012066d2916247b6b50e3e207f1047e2459eb1a25d06
+# 4c1fa1571ca9bf195e61775a0688ee269935182a5b9c86e65efa64dff9eea888

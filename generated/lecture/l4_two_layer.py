@@ -3,6 +3,8 @@
 sha256 of l4_two_layer.bp:
 38fb7389360da0633eb2cbdbb6b9a605236af20cee8ba063518c8c5bad899672
 9 nodes + 4 parameters = 13 steps
+cost: 9 flops
+gradient: 16 flops (1.8 times)
 """
 
 import math
@@ -185,4 +187,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# aac9e6b23b2ff61ef815d1e408c79ef24f20bd4d5af6189a5ee3f6c5e1501170
+# dc1e34ab0734c699ec6f0e7f9262f491c33fb181efd89e7d3186de3d0afd678e

@@ -20,7 +20,7 @@ from bpc.cost.formula import Formula, largest
 from bpc.cost.strides import Layouts
 from bpc.ir import Atom, Equation, Literal, Var
 from bpc.ops import OPS
-from bpc.ops.cost import nbytes
+from bpc.ops.cost import ITEM, nbytes
 from bpc.plan import Given, Plan
 from bpc.types import Size, Type, size
 
@@ -106,31 +106,41 @@ class Lines:
         if shows or e.op in SAME:
             self.release(blocks[1:])
             return blocks[0] if blocks else None
-        taken = self.taken(e, blocks)
+        taken = self.taken(kernel, e, blocks)
         if taken is None:
             result = self.alloc(self.bytes(e.out.type), self.scratch(e, False))
         else:
             result = blocks[taken]
             blocks[taken] = None
+            if e.op != "pow" and any(isinstance(a, Literal) for a in e.args):
+                self.note(
+                    e.out.type.count * (size(8) - ITEM)
+                )  # not of float32 and Python's numbers
         self.release(blocks)
         return result
 
-    def taken(self, e: Equation, blocks: list[Block | None]) -> int | None:
+    def taken(self, kernel: Kernel, e: Equation, blocks: list[Block | None]) -> int | None:
         """Which argument's memory the result of arithmetic takes: that of the first, if it can."""
-        spelling = OPS[e.op].numpy
-        if spelling not in TEMPORARY:
+        square = e.op == "pow" and getattr(e.args[1], "value", None) == 2
+        if OPS[e.op].numpy not in TEMPORARY and not square:
             return None
         for i, (arg, block) in enumerate(zip(e.args, blocks)):
             others = [a for j, a in enumerate(e.args) if j != i]
             fits = all(
                 a.type.shape in ((), arg.type.shape) or isinstance(a, Literal) for a in others
             )
-            alone = block is not None and block.holders == 1 and arg.type == e.out.type
-            if alone and fits and self.bytes(arg.type) == block.amount:  # type: ignore[union-attr]
+            if fits and block is not None and self.temporary(kernel, arg, block, e.out.type):
                 return i
             if not OPS[e.op].commutes:
                 break
         return None
+
+    def temporary(self, kernel: Kernel, arg: Atom, block: Block, type: Type) -> bool:
+        """Whether an argument is an array of its own, of a type, that nobody else reads."""
+        if isinstance(arg, Literal) or block.holders > 1 or arg.type != type:
+            return False
+        made = kernel.origin.get(arg) if arg in kernel.inlined else None
+        return made is not None and (not OPS[made.op].view or arg in self.layouts.copies)
 
     def scratch(self, e: Equation, into: bool) -> Size:
         """What NumPy needs besides."""

@@ -16,7 +16,9 @@ ONE_ITEM = ITEM.terms[0][0][0][0]
 #: what a dim is where nobody says: formulas are written with their largest terms first
 USUAL = 1000
 WIDEST = 10**9
+#: of a function's peak: how many formulas there may be, and how long they are
 MOST_MOMENTS = 24
+MOST_TERMS = 64
 ZERO = Fraction(0)
 
 
@@ -143,9 +145,11 @@ def _text(terms: Sequence[tuple[Monomial, Fraction]], width: int) -> str:
 
 
 def largest(moments: Iterable[Formula]) -> tuple[Formula, ...]:
-    """Those that no other one covers. Raises SizeTooLarge where they are many."""
+    """Those that no other one covers. Raises SizeTooLarge where they are many, or long."""
     kept: list[Formula] = []
     for moment in moments:
+        if len(moment.terms) > MOST_TERMS:
+            raise SizeTooLarge
         if any(k.covers(moment) for k in kept):
             continue
         kept = [k for k in kept if not moment.covers(k)]

@@ -57,6 +57,10 @@ NETWORKS = {
     "turned": "dim N, C\ninput x: [N, C]\nparam w: [C]\n"
     "cost J = sum(reshape((x * w).T, N * C)^2)",
 }  # fmt: skip
+WIDE = "dim N, D\ninput x: [N, D]\nparam W: [D, D]\n"
+NETWORKS["wide"] = WIDE + "cost J = mean((x @ W)^2)"
+NETWORKS["wide and long"] = WIDE + "cost J = mean(tanh(x @ W @ W.T))"
+WIDES = ({"N": 2500, "D": 400}, {"N": 9000, "D": 200})
 SIZES = ({"N": 20_000, "C": 40}, {"N": 60_000, "C": 20})
 IMAGES = ({"N": 60, "C": 16}, {"N": 150, "C": 8})
 
@@ -105,7 +109,9 @@ def test_every_example_with_arrays_is_measured() -> None:
 @pytest.mark.parametrize("name", [*EXAMPLES, *NETWORKS])
 def test_peak_bytes_are_those_measured(name: str, level: int, dtype: str) -> None:
     text = NETWORKS.get(name) or (ROOT / "examples" / name).read_text()
-    sizes = EXAMPLES.get(name) or (IMAGES if text.startswith(HEAD) else SIZES)
+    sizes = EXAMPLES.get(name) or (
+        IMAGES if text.startswith(HEAD) else WIDES if text.startswith(WIDE) else SIZES
+    )
     for dims in sizes:
         said, peak = measured(text, level, dims, dtype)
         assert peak >= 5 * 10**5, f"{dims}: {peak} bytes are too few to tell"

@@ -16,10 +16,10 @@ LAYERS = {
     "printer": 4, "verify": 5,
     "fragments": 4, "syntaxerrors": 5, "treebuilder": 5,
     "parser": 6, "lower": 6, "calculus": 6, "passes": 6, "schedule": 6, "codegen": 6,
-    "compiler": 7,
-    "output": 8, "derivation": 8,
-    "training": 9,
-    "cli": 10, "__main__": 11, "__init__": 8,
+    "cost": 7, "compiler": 8,
+    "output": 9, "derivation": 9,
+    "training": 10,
+    "cli": 11, "__main__": 12, "__init__": 9,
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

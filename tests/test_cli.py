@@ -413,7 +413,7 @@ def test_usage_errors(home, args, said):
 
 def test_version_and_help(home):
     assert run("--version").stdout == f"bpc {bpc.__version__}\n"
-    for command in ("", "compile", "check", "dump", "ops", "derive", "completion"):
+    for command in ("", "compile", "check", "info", "dump", "ops", "derive", "completion"):
         done = run(*command.split(), "--help")
         assert done.exit_code == 0
         assert f"Usage: bpc {command}".strip() in done.stdout

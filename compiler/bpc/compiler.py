@@ -19,6 +19,8 @@ from bpc.calculus.reverse import gradient
 from bpc.codegen.module import write_module
 from bpc.codegen.optimisers import OPTIMISERS
 from bpc.codegen.second import COLUMNS, KERNELS, STACKED
+from bpc.cost import Contract, contract, header
+from bpc.cost.memory import Printed
 from bpc.diagnostics import did_you_mean
 from bpc.ir import Function, Program, unnamed
 from bpc.lower import LIMIT, SettingError, lower
@@ -85,10 +87,43 @@ def compile_source(
         program = written_out(program, level, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
-        module = write_module(program, plans, source, VERSION, level, targets, extras, tile)
+
+        def describe(printed: Printed) -> list[str]:
+            return header(program, plans, printed)
+
+        module = write_module(
+            program, plans, source, VERSION, level, targets, extras, tile, describe
+        )
         lines = module.count("\n")
         done("codegen", f"{lines:,} lines")
         return module
+
+
+def costs(
+    source: Source,
+    *,
+    level: int = 1,
+    settings: Mapping[str, int | float] | None = None,
+    wrt: Iterable[str] = (),
+    limit: int = LIMIT,
+) -> tuple[Program, Contract | None]:
+    """What the module of a program costs, and the program; options are those of `compile_source`.
+
+    None where the formulas are too long. Raises what `compile_source` raises.
+    """
+    targets, _ = _names(wrt, ())
+    found: list[Contract | None] = []
+    with _no_collection():
+        program = _program(source, settings or {}, targets, (), level, limit)
+        program = written_out(program, level)
+        plans = arrange(program, level, Span(source, 0, 0))
+
+        def describe(printed: Printed) -> list[str]:
+            found.append(contract(program, plans, printed))
+            return []
+
+        write_module(program, plans, source, VERSION, level, targets, (), None, describe)
+    return program, found[0]
 
 
 def tilings(

@@ -25,6 +25,7 @@ Examples:
   bpc compile model.bp -o model_grad.py
   bpc check *.bp
   bpc train model.bp --data train.npz --out params.npz
+  bpc info model.bp --at N=128
   bpc derive "w^3" --wrt w --at w=2
   bpc ops softmax
 """

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller
 from bpc.ir import Argument, Equation, Function, Literal, Program, Var
 from bpc.ops.dropout import drops
 from bpc.ops.loops import Loop
+from bpc.plan import Plan
 from bpc.source import Source, Span
 from bpc.types import Size, Type
+
+if TYPE_CHECKING:
+    from bpc.codegen.kernel import Kernel
 
 #: functions that compute the outputs: they take just the inputs that those need, and never drop
 FORWARD = ("forward", "jacobian", "jacobians")
@@ -51,6 +56,8 @@ class Writer:
     names: Names = field(default_factory=Names)
     arguments: dict[Var, str] = field(default_factory=dict)
     speller: Speller = field(init=False)
+    #: the kernels written so far, by their plans
+    printed: dict[Plan, Kernel] = field(default_factory=dict)
     #: whether `cost` and `value_and_grad` take rng
     drops: bool = field(init=False)
 

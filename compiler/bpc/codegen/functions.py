@@ -32,6 +32,7 @@ class Part:
         self.kernel = Kernel(plan, plan.function, w.speller, free, known, buffers, called=called)
         buffers |= workspaces.names(w, plan.buffers, free)
         constants = [self.kernel.claim(e.out) for e in plan.constants]
+        w.printed[plan] = self.kernel
         #: the names of the memory that it computes in
         self.memory = [*buffers.values(), *constants]
 

@@ -13,6 +13,7 @@ from bpc.codegen import layout
 from bpc.codegen.expression import Code
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller, Term
+from bpc.codegen.trace import Line, Round
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
@@ -68,6 +69,8 @@ class Kernel:
             if not leader.named:
                 self.firsts[leader] = var.name
         self.lines: list[str] = []
+        #: what the lines do
+        self.trace: list[Line | Round] = []
         self.section = -1
         #: of the body of a loop: the name of the step, and those of its stacks
         self.index = ""
@@ -158,6 +161,7 @@ class Kernel:
             self.lines += layout.statement(self.indent, target, added, note, "+=")
         else:
             self.lines += layout.statement(self.indent, target, code, note)
+        self.trace.append(Line(equation, target, added is not None))
         self.store(out)
 
     def write(self, equation: Equation, comment: Comment) -> None:
@@ -179,6 +183,7 @@ class Kernel:
         alone = inside and self.uses.get(out, 0) == 1 and out not in self.known
         target = memory if alone else self.target(out)
         self.open_section(equation.adjoint)
+        self.trace.append(Line(equation, target, True))
         terms = [Term(self.code(a), a.type) for a in equation.args]
         rest = self.augmented(equation, place) if target == memory else None
         if rest is not None:
@@ -364,6 +369,7 @@ class Kernel:
         if late:
             target, values = (", ".join(column) for column in zip(*late))
             inner.lines += layout.statement(inner.indent, target, e.name(values))
+        self.trace.append(Round(loop, names, inner, late))
         return inner.lines
 
     # Expressions

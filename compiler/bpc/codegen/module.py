@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bpc.codegen import (
     carried,
@@ -19,6 +19,7 @@ from bpc.codegen import (
     wrappers,
 )
 from bpc.codegen.context import Writer, described, plain, type_text
+from bpc.codegen.kernel import Kernel
 from bpc.codegen.workspaces import Call
 from bpc.ir import Program
 from bpc.plan import Plan
@@ -27,6 +28,10 @@ from bpc.types import size
 
 SEAL = "# sha256 of the text above:"
 ORDER = ("forward", "cost", "value_and_grad")
+#: bytes that the workspace of a tile may take: what stays in the cache
+TILE_BYTES = 2**20
+#: lines of the header on the kernels that were written, by their plans
+Describe = Callable[[Mapping[Plan, Kernel]], Sequence[str]]
 
 
 def write_module(
@@ -38,11 +43,13 @@ def write_module(
     wrt: tuple[str, ...],
     emit: Collection[str] = (),
     tile: int | None = None,
+    describe: Describe = lambda printed: (),
 ) -> str:
     """The module's text. There must be plans of `forward`, `cost` and `value_and_grad`.
 
     `emit` names what else is to be written: functions of `second.KERNELS`, and optimisers; `tile` is
-    how many rows a tile has, None: as many as its memory leaves in the cache.
+    how many rows a tile has, None: as many as its memory leaves in the cache. `describe` gives lines
+    for the header.
     """
     w = Writer(program, source, wrt, plans["cost"].scalars)
     public: list[str] = []
@@ -78,11 +85,11 @@ def write_module(
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
     body = "\n\n\n".join([body, *(h.rstrip() for h in helpers)])
-    text = "\n".join([*_header(w, version, level), *_imports(body), body]) + "\n\n\n"
+    text = "\n".join([*_header(w, version, level, describe(w.printed)), *_imports(body), body]) + "\n\n\n"
     return text + SEAL + "\n" + f"# {hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
-def _header(w: Writer, version: str, level: int) -> list[str]:
+def _header(w: Writer, version: str, level: int, more: Sequence[str]) -> list[str]:
     digest = hashlib.sha256(w.source.text.encode()).hexdigest()
     counts = Counter(a.var.type for a in w.program.params)
     count = sum((t.count * size(n) for t, n in counts.items()), size(0))
@@ -94,6 +101,7 @@ def _header(w: Writer, version: str, level: int) -> list[str]:
         f"sha256 of {name}:",
         digest,
         f"{nodes} nodes + {count} parameters = {total} steps",
+        *more,
         '"""',
         "",
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from bpc.ops.base import Expand, Op, register
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import Flops, Scratch, arrays, nbytes, per_entry
 from bpc.ops.reductions import reduced, top_of, total
 from bpc.ops.roles import Axes, Axis, Flag, Value
 from bpc.types import Axis as AxisType
@@ -24,6 +25,8 @@ def along(
     group: str = "reductions",
     safe: tuple[float | str | None, ...] = (),
     expand: Expand | None = None,
+    flops: Flops | None = None,
+    scratch: Scratch | None = None,
 ) -> None:
     """Register an operator that works along one axis."""
     cases = ((((3, 4),), {"axis": 0}), (((3, 4),), {"axis": -1}))
@@ -41,6 +44,8 @@ def along(
             numpy=numpy,
             requires=requires,
             safe=safe,
+            flops=flops,
+            scratch=scratch,
             cases=cases if call else (),
         )
     )
@@ -130,10 +135,17 @@ along(
     lambda c, x, axis: c.call("_prod_others", x, c.number(axis)),
     _prod_others,
     group="internal",
+    flops=per_entry(3),
+    scratch=arrays(3),
 )
 
 
 # Normalised exponentials
+
+
+def _sums(type: Type, axis: int) -> Size:
+    """The bytes of what stands once along an axis."""
+    return nbytes(type) / type.shape[axis].size if type.count.terms else size(0)
 
 
 def _softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr:
@@ -183,6 +195,8 @@ along(
     group="activations",
     safe=(0.0,),
     expand=_softmax_parts,
+    flops=per_entry(5),
+    scratch=lambda into, out, x, axis: nbytes(out) + _sums(out, axis),
 )
 register(
     Op(
@@ -194,6 +208,8 @@ register(
         infer=lambda g, y, axis: (g,),
         vjp=_softmax_slope_vjp,
         expand=_slope_parts,
+        flops=per_entry(4),
+        scratch=lambda into, out, g, y, axis: _sums(out, axis),
         numpy=lambda c, g, y, axis: c.call("_softmax_slope", g, y, *c.last(g, axis)),
     )
 )
@@ -206,4 +222,6 @@ along(
     group="activations",
     safe=(0.0,),
     expand=_log_softmax_parts,
+    flops=per_entry(5),
+    scratch=lambda into, out, x, axis: nbytes(out) + _sums(out, axis),
 )

@@ -19,6 +19,7 @@ internal(
     stacks=True,
     mixes=lambda t: (t.rank - 2, t.rank - 1),
     infer=lambda t: (t,),
+    scratch=lambda into, out, t: out.shape[-1].size * out.shape[-2].size,
     vjp=lambda m, g, out, x: (m.emit("tril", g, k=0),),
     expand=lambda m, x: m.select(
         m.broadcast_to(triangle(m, x.shape[-2], x.shape[-1]), x.shape), x, float("-inf")

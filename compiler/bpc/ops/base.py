@@ -76,6 +76,10 @@ class Op:
     rows: Callable[..., int] | None = None
     #: whether the generated function raises for some values of the arguments
     raises: bool = False
+    #: how many flops, where it is not the usual (see cost/work.py); and how many bytes NumPy needs
+    #: besides arguments and result (see ops/cost.py)
+    flops: Callable[..., Size] | None = None
+    scratch: Callable[..., Size] | None = None
     #: whether the order of the arguments does not matter
     commutes: bool = False
     requires: Requires | None = None

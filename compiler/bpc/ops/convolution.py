@@ -14,6 +14,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import ITEM, nbytes
 from bpc.ops.images import Needs, check_axes, fit, pair, places, refuse
 from bpc.ops.linalg import swap
 from bpc.ops.roles import Integer, Static, Value
@@ -98,6 +99,41 @@ def _kernel_vjp(
         m.emit("conv_transpose2d", y, g, sides=x.shape[1:3], **options) if by_x else None,
         m.emit("conv2d", x, g, **options) if by_y else None,
     )
+
+
+# What they cost
+
+
+def _multiplied(y: Type, window: Shape) -> Size:
+    """Each entry of y is a sum of products over a window, or goes into one."""
+    return size(2) * y.count * product(a.size for a in window)
+
+
+def _window_bytes(
+    x: Type, y: Type, sides: Shape, stride: Any, pad: Any, groups: int, **_: Any
+) -> Size:
+    """The padded images, and all windows of them in rows."""
+    n, height, width, channels = (a.size for a in x.shape)
+    found = size(0)
+    if any(pad):
+        found = n * (height + size(2 * pad[0])) * (width + size(2 * pad[1])) * channels
+    if groups > 1 or stride != (1, 1) or any(a.size.value != 1 for a in sides):
+        found = found + product(a.size for a in (*y.shape[:3], *sides)) * channels
+    return found * ITEM
+
+
+def _conv2d_scratch(into: bool, out: Type, x: Any, W: Any, **options: Any) -> Size:
+    return _window_bytes(x.type, out, W.type.shape[:2], **options)
+
+
+def _transpose_scratch(
+    into: bool, out: Type, y: Any, W: Any, sides: Shape, pad: Any, groups: int, **_: Any
+) -> Size:
+    """What is padded, and two parts: one is made while the one before is still at hand."""
+    n, height, width, channels = (a.size for a in out.shape)
+    whole = n * (height + size(2 * pad[0])) * (width + size(2 * pad[1])) * channels
+    part = product(a.size for a in y.type.shape[:3]) * channels
+    return whole * ITEM - nbytes(out) + part * ITEM * size(2 if groups == 1 else 3)
 
 
 # Written out: products of matrices, whose rows are windows
@@ -281,6 +317,8 @@ array(
     group="networks",
     infer=_conv2d_type,
     vjp=_conv2d_vjp,
+    flops=lambda out, x, W, **options: _multiplied(out, W.shape[:3]),
+    scratch=_conv2d_scratch,
     expand=_conv2d_parts,
     numpy=_spelled("_conv2d"),
     requires=_conv2d_needs,
@@ -306,6 +344,8 @@ array(
     group="networks",
     infer=_transpose_type,
     vjp=_transpose_vjp,
+    flops=lambda out, y, W, **options: _multiplied(y, W.shape[:3]),
+    scratch=_transpose_scratch,
     expand=_transpose_parts,
     numpy=_spelled("_conv_transpose2d"),
     requires=_transpose_needs,
@@ -323,6 +363,10 @@ internal(
     rows=moves({(0, 0): SUM, (3, None): 2, (None, 3): 3}),
     infer=_kernel_type,
     vjp=_kernel_vjp,
+    flops=lambda out, x, y, **options: _multiplied(y, out.shape[:3]),
+    scratch=lambda into, out, x, y, sides, **options: _window_bytes(
+        x.type, y.type, sides, **options
+    ),
     expand=_kernel_parts,
     numpy=_spelled("_conv2d_kernel"),
     requires=lambda x, y, sides, pad, dilation, **_: fit(x.shape[1:3], sides, pad, dilation),

@@ -8,6 +8,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import ITEM, per_entry
 from bpc.ops.roles import Axis, Integer, Value
 from bpc.ops.rows import SUM, Meets, only
 from bpc.types import Axis as AxisType
@@ -210,6 +211,11 @@ internal(
     raises=True,
     rows=_scattered_rows,
     infer=lambda t, *ids, shape, axis: (t.with_shape(shape),),
+    flops=per_entry(1),
+    # float32 is added up as float64: the whole, and the entries.
+    scratch=lambda into, out, t, *ids, shape, axis: (
+        (out.count + size(2) * t.type.count) * (size(8) - ITEM)
+    ),
     vjp=lambda m, g, out, x, *ids, shape, axis: [
         m.emit("gather", g, *ids, axis=axis),
         *(None for _ in ids),

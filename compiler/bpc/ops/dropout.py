@@ -14,14 +14,17 @@ from bpc.diagnostics import Problem
 from bpc.ir import Equation, Function, Var
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import per_result
 from bpc.ops.loops import map_bodies
 from bpc.ops.roles import Real, Value
-from bpc.types import Type
+from bpc.types import Type, size
 
 internal(
     "mask",
     "1 / (1 - rate) where an entry stays and 0 where it is dropped; without a seed, 1.",
     infer=lambda shape, rate, number: (Type("real", shape),),
+    flops=per_result(3),
+    scratch=lambda into, out, shape, rate, number: out.count * size(5),
     numpy=lambda c, shape, rate, number: c.call(
         "_mask", "seed", c.number(number), c.shape(shape), c.number(rate), *c.dtype()
     ),

@@ -12,7 +12,9 @@ from functools import reduce
 from typing import Any
 
 from bpc.ops.base import Op, Spelling, register
+from bpc.ops.cost import ITEM, Scratch, arrays, nbytes
 from bpc.ops.derived import DERIVED
+from bpc.types import Size, Type, size
 
 Partial = Callable[..., Any] | None
 WIDE = (-3.0, 3.0)
@@ -36,6 +38,7 @@ def elementwise(
     commutes: bool = False,
     expand: Callable[..., Any] | None = None,
     into: Spelling = "",
+    scratch: Scratch | None = None,
 ) -> None:
     """Register an elementwise operator; without partials SymPy's are used."""
     found = partials if partials is not None else DERIVED.get(name, ())
@@ -57,6 +60,7 @@ def elementwise(
             commutes=commutes,
             expand=expand,
             into=into or ufunc(numpy),
+            scratch=scratch,
         )
     )
 
@@ -159,10 +163,18 @@ def _squarings(m: Any, x: Any, y: Any) -> Any:
     return result
 
 
+def _squares(into: bool, out: Type, x: Any, y: Any) -> Size:
+    """The squares that are at hand with the product so far."""
+    n = getattr(y, "value", None)
+    if not isinstance(n, float) or n not in range(3, LARGEST_POWER + 1):
+        return size(0)
+    return nbytes(out) * size(1 if int(n).bit_count() < 3 else 2)
+
+
 elementwise(
     "pow", "x ** y", "Power. 0^0 is 1; a negative base wants an integer-valued exponent.",
     numpy=lambda c, x, y: c.power(x, y), scalar="_pow", domain=(POSITIVE, WIDE), safe=(1.0, 1.0),
-    partials=(_power_by_base, _power_by_exponent), expand=_squarings,
+    partials=(_power_by_base, _power_by_exponent), expand=_squarings, scratch=_squares,
 )  # fmt: skip
 
 # Functions
@@ -250,11 +262,13 @@ elementwise(
     "polygamma1", "polygamma(1, x)", "Derivative of digamma.", group="internal",
     numpy=lambda c, x: _polygamma(c, 1, x), scalar="_trigamma",
     domain=(POSITIVE,), safe=(1.0,), partials=(lambda m, x, o: m.polygamma2(x),),
+    scratch=lambda into, out, x: out.count * size(24),
 )  # fmt: skip
 elementwise(
     "polygamma2", "polygamma(2, x)", "Derivative of polygamma1.", group="internal",
     numpy=lambda c, x: _polygamma(c, 2, x), scalar="_tetragamma",
     domain=(POSITIVE,), safe=(1.0,), partials=(None,),
+    scratch=lambda into, out, x: out.count * size(24),
 )  # fmt: skip
 elementwise(
     "xlogy", "x * log(y)", "x * log(y), and 0 where x is 0.", numpy="_xlogy", scalar="_xlogy",
@@ -263,6 +277,7 @@ elementwise(
         lambda m, x, y, o: m.log(y),
         lambda m, x, y, o: m.select(x.eq(0), 0, x / m.select(x.eq(0), 1, y)),
     ),
+    scratch=lambda into, out, x, y: out.count * (ITEM + size(1)),
 )  # fmt: skip
 elementwise(
     "hypot", "sqrt(x**2 + y**2)", "sqrt(x^2 + y^2) without overflow; derivative 0 at (0, 0).",
@@ -278,6 +293,7 @@ elementwise(
 elementwise(
     "sigmoid", "1 / (1 + exp(-x))", "Logistic function.", numpy="_sigmoid", scalar="_sigmoid",
     partials=(lambda m, x, o: o * (1 - o),), group="activations", into="_sigmoid",
+    scratch=arrays(2, given=False),
 )  # fmt: skip
 elementwise(
     "softplus", "log(1 + exp(x))", "log(1 + exp(x)), never overflowing.", group="activations",
@@ -296,6 +312,7 @@ elementwise(
     numpy="_bce_with_logits", scalar="_bce_with_logits", domain=(WIDE, (0.1, 0.9)),
     partials=(lambda m, x, y, o: m.sigmoid(x) - y, lambda m, x, y, o: -x),
     expand=lambda m, x, y: m.maximum(x, 0.0) - x * y + m.log1p(m.exp(-m.abs(x))),
+    scratch=lambda into, out, x, y: out.count * ITEM * size(2),
 )  # fmt: skip
 
 # Choices

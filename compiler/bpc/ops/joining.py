@@ -8,6 +8,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import NOTHING
 from bpc.ops.cutting import part, take_one
 from bpc.ops.roles import Axis, Integer, NewAxis, Real, Static, Value
 from bpc.ops.rows import Meets, only
@@ -144,6 +145,7 @@ array(
     "pad",
     "Framed by a value: ((before, after), ...) for each axis.",
     linear=True,
+    flops=NOTHING,
     mixes=lambda t, widths, value: tuple(i for i, w in enumerate(widths) if any(w)),
     call=_pad,
     infer=lambda t, widths, value: (

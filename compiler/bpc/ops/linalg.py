@@ -10,7 +10,7 @@ from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
 from bpc.ops.roles import Text, Value
 from bpc.ops.rows import BOTH, SUM, Meets, only
-from bpc.types import Axis, Mismatch, Type, broadcast_shapes, product, show
+from bpc.types import Axis, Mismatch, Size, Type, broadcast_shapes, product, show, size
 
 
 def _matmul(m: Builder, a: Value, b: Value) -> Expr:
@@ -84,6 +84,7 @@ internal(
     linear=True,
     rows=_rows_product_rows,
     infer=lambda a, b: (Type("real", (a.shape[-1], b.shape[-1])),),
+    flops=lambda out, a, b: size(2) * a.count * b.shape[-1].size,
     vjp=lambda m, g, out, a, b: (
         m.emit("matmul", b, swap(m, g)) if m.active[0] else None,
         m.emit("matmul", a, g) if m.active[1] else None,
@@ -168,6 +169,7 @@ array(
     group="linear algebra",
     infer=_product,
     vjp=_matmul_vjp,
+    flops=lambda out, a, b: size(2) * out.count * a.shape[-1].size,
     expand=_one_product,
     numpy="@",
     into=_product_into,
@@ -425,6 +427,13 @@ def _batched(operands: tuple[str, ...], result: str) -> list[tuple[int, int]] | 
     return axes
 
 
+def _einsum_flops(out: Type, *types: Type, operands: tuple[str, ...], result: str) -> Size:
+    """A product of the operands for all letters, and its sum: none to be added where none is left out."""
+    sizes = {c: axis.size for o, t in zip(operands, types) for c, axis in zip(o, t.shape)}
+    each = len(operands) - (set(sizes) == set(result))
+    return size(each) * product(sizes.values())
+
+
 array(
     "einsum",
     'Sums of products by letters: `einsum("ij,jk->ik", a, b)`.',
@@ -434,6 +443,7 @@ array(
     group="linear algebra",
     infer=_einsum_type,
     vjp=_einsum_vjp,
+    flops=_einsum_flops,
     numpy=_einsum_spelling,
     expand=_einsum_parts,
     into=_einsum_into,

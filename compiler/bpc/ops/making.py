@@ -8,6 +8,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import per_result
 from bpc.ops.roles import Integer, Length, Shape, Value
 from bpc.types import Axis as AxisType
 from bpc.types import Type, show
@@ -72,6 +73,8 @@ array(
     "one_hot",
     "1 at the label and 0 elsewhere on a new last axis; no 1 where the label is out of range.",
     mixes=lambda t, classes: (),
+    flops=per_result(1),
+    scratch=lambda into, out, t, classes: out.count,
     stacks=True,
     call=_one_hot,
     infer=lambda t, classes: (Type("real", (*t.shape, classes)),),
@@ -117,6 +120,7 @@ for _name, _word in (("tril", "below"), ("triu", "above")):
         mixes=lambda t, k: (t.rank - 2, t.rank - 1),
         stacks=True,
         infer=lambda t, k: (t,),
+        scratch=lambda into, out, t, k: out.shape[-1].size * out.shape[-2].size,
         vjp=lambda m, g, out, x, k, name=_name: (m.emit(name, g, k=k),),
         expand=_part(_name),
         numpy=lambda c, x, k, name=_name: c.call(f"np.{name}", x, *c.nonzero("k", k)),

@@ -9,9 +9,10 @@ from bpc.diagnostics import Problem
 from bpc.ops.along import shifted
 from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import ITEM, NOTHING, nbytes, per_entry
 from bpc.ops.reductions import number_of, total
 from bpc.ops.roles import Bool, Factor, Integer, Real, Value
-from bpc.types import Type, show
+from bpc.types import Type, show, size
 
 Call = Any
 Cases = tuple[tuple[tuple[Any, ...], dict[str, Any]], ...]
@@ -261,6 +262,7 @@ register(
         aligned=True,
         stacks=True,
         raises=True,
+        flops=NOTHING,
         infer=lambda label, classes, ignore: (label,),
         numpy=lambda c, label, classes, ignore: c.call(
             "_checked_label", label, *c.sizes((classes,)), str(ignore)
@@ -275,6 +277,8 @@ register(
         mixes=lambda t, label: (t.rank - 1,),
         stacks=True,
         infer=lambda t, label: (t.with_shape(label.shape),),
+        flops=NOTHING,
+        scratch=lambda into, out, t, label: out.count * size(16),
         numpy="_at_label",
         into="_at_label",
     )
@@ -287,6 +291,8 @@ register(
         mixes=lambda t, index, label, amount, ignore: (t.rank - 1,),
         stacks=True,
         infer=lambda t, index, label, amount, ignore: (t,),
+        flops=lambda out, t, index, label, amount, ignore: label.count,
+        scratch=lambda into, out, t, index, label, amount, ignore: label.type.count * size(16),
         numpy=lambda c, y, index, label, amount, ignore: c.call(
             "_off_label", y, index, label, c.number(amount), str(ignore)
         ),
@@ -311,6 +317,10 @@ register(
         mixes=lambda t, label, smoothing, ignore: (t.rank - 1,),
         stacks=True,
         raises=True,
+        flops=per_entry(5),
+        scratch=lambda into, out, t, label, smoothing, ignore: (
+            nbytes(t.type) * size(2) + label.type.count * ITEM
+        ),
         call=_cross_entropy,
         infer=lambda t, label, smoothing, ignore: (Type("real", label.shape),),
         vjp=_cross_entropy_vjp,
@@ -338,6 +348,11 @@ register(
         infer=lambda t, label, smoothing, ignore: (t,),
         vjp=_slope_vjp,
         expand=_loss_slopes,
+        flops=per_entry(7),
+        # The target is of bools, or of float64 where it is smoothed.
+        scratch=lambda into, out, t, label, smoothing, ignore: (
+            nbytes(out) + out.count * size(8 if smoothing else 1)
+        ),
         numpy=lambda c, x, label, smoothing, ignore: c.call(
             "_cross_entropy_slope", x, label, *_options(c, smoothing, ignore)
         ),
@@ -361,6 +376,8 @@ register(
         mixes=lambda t, label: (t.rank - 1,),
         stacks=True,
         raises=True,
+        flops=per_entry(0),
+        scratch=lambda into, out, t, label: label.type.count * size(16),
         call=_nll,
         infer=lambda t, label: (Type("real", label.shape),),
         vjp=lambda m, g, out, log_p, label: (

@@ -17,6 +17,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import arrays, per_entry
 from bpc.ops.reductions import mean_of, nonempty, number_of, reduced, total
 from bpc.ops.roles import Integer, Real, Value
 from bpc.types import Axis, Shape, product, show, size
@@ -63,6 +64,7 @@ internal(
     stacks=True,
     infer=lambda c, s, axes: (c,),
     vjp=_normalise_vjp,
+    flops=per_entry(1),
     expand=lambda m, c, s, axes: c / m.broadcast_to(s, c.shape),
     numpy=lambda c, x, s, axes: c.apply("/", (x, s), {}),
 )
@@ -76,6 +78,8 @@ internal(
     infer=lambda g, y, s, axes: (g,),
     vjp=_slope_vjp,
     expand=_slope,
+    flops=per_entry(5),
+    scratch=arrays(1),
     numpy=lambda c, g, y, s, axes: c.call("_normalise_slope", g, y, s, f"axis={_plain(axes)}"),
 )
 internal(
@@ -87,6 +91,8 @@ internal(
     infer=lambda c, axes, eps: (reduced(c, axes, True),),
     vjp=_root_vjp,
     expand=_root,
+    flops=per_entry(2),
+    scratch=arrays(1),
     numpy=lambda c, x, axes, eps: c.call(
         "_root_mean_square", x, c.number(eps), f"axis={_plain(axes)}"
     ),

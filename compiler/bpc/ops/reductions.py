@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from bpc.diagnostics import Problem
 from bpc.ops.base import Expand, Op, Spelling, register
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import (
+    ITEM,
+    NOTHING,
+    Flops,
+    Scratch,
+    arrays,
+    doubles,
+    nbytes,
+    per_entry,
+    ratio,
+)
 from bpc.ops.roles import Axes, Flag, Value
 from bpc.ops.rows import MEAN, SUM, Rule, moves, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
@@ -33,6 +45,11 @@ def kept(m: Builder, value: Expr, axes: tuple[int, ...], keep: bool, like: Expr)
     if not keep and axes:
         value = m.expand(value, axes=axes)
     return m.broadcast_to(value, like.shape)
+
+
+def _rows_of(type: Type, axes: tuple[int, ...]) -> Size:
+    """How many results there are."""
+    return product(a.size for i, a in enumerate(type.shape) if i not in axes)
 
 
 def nonempty(what: str) -> Callable[..., list[tuple[Size, str]]]:
@@ -132,6 +149,7 @@ register(
         "internal",
         "How many entries there are to reduce; with `what`, a ValueError where there are none.",
         infer=lambda sizes, what: (Type("real"),),
+        flops=NOTHING,
         numpy=lambda c, sizes, what: c.size(product(sizes)),
         requires=lambda sizes, what: (
             [(n - size(1), f"{what} of no entries") for n in sizes] if what else []
@@ -146,6 +164,10 @@ register(
         mixes=lambda t, ones: (0,),
         rows=moves({(0, None): SUM, (1, None): 0}),
         infer=lambda t, ones: (t.with_shape(t.shape[1:]),),
+        # A row for each block of 64 float32 or 256 float64.
+        scratch=lambda into, out, x, ones: (
+            x.type.count * (ratio(Fraction(3, 32)) - ITEM / size(128))
+        ),
         numpy="_add_rows",
         into="_add_rows",
     )
@@ -174,6 +196,8 @@ def reduction(
     expand: Expand | None = None,
     into: Spelling = "",
     rows: Rule | None = None,
+    flops: Flops | None = None,
+    scratch: Scratch | None = None,
 ) -> None:
     """Register a reduction over `axes`."""
     register(
@@ -191,6 +215,8 @@ def reduction(
             expand=expand,
             into=into,
             rows=rows,
+            flops=flops,
+            scratch=scratch,
             cases=tuple(
                 ((("bool", *shape) if kind == "bool" else shape,), options)
                 for shape, options in _CASES
@@ -213,6 +239,7 @@ reduction(
     expand=_sum,
     into=lambda c, out, x, axes, keep: c.call("_sum", x, _plain(axes), str(keep), out),
     rows=reduces(SUM),
+    scratch=doubles,
 )
 reduction(
     "mean",
@@ -222,6 +249,7 @@ reduction(
     requires=nonempty("mean"),
     expand=mean_of,
     rows=reduces(MEAN),
+    scratch=lambda into, out, x, axes, keep: out.count * size(8) if out.shape else size(0),
 )
 
 
@@ -243,6 +271,10 @@ register(
         mixes=lambda t, top, axes, keep: axes,
         stacks=True,
         infer=lambda t, top, axes, keep: (t.with_kind("real"),),
+        flops=per_entry(3),
+        scratch=lambda into, out, x, top, axes, keep: (
+            x.type.count + (nbytes(top.type) / ITEM) * (size(8) + ITEM)
+        ),
         expand=_shares,
         numpy=lambda c, x, top, axes, keep: c.call("_tie_share", x, top, *c.over(x, axes, keep)),
     )
@@ -301,6 +333,8 @@ register(
         mixes=lambda t, axes: axes,
         stacks=True,
         infer=lambda t, axes: (t,),
+        flops=per_entry(4),
+        scratch=lambda into, out, x, axes: nbytes(x.type) + _rows_of(x.type, axes) * size(8),
         vjp=lambda m, g, out, x, axes: (m.emit("centred", g, axes=axes),),
         expand=centre,
         numpy=lambda c, x, axes: c.reduce("_centred", x, axes, False),
@@ -334,6 +368,8 @@ reduction(
     _variance,
     requires=nonempty("var"),
     expand=_var,
+    flops=per_entry(6),
+    scratch=arrays(2),
 )
 reduction(
     "std",
@@ -342,6 +378,8 @@ reduction(
     _deviation,
     requires=nonempty("std"),
     expand=lambda m, x, axes, keep: m.sqrt(_var(m, x, axes, keep, "std")),
+    flops=per_entry(6),
+    scratch=arrays(2),
 )
 
 
@@ -358,6 +396,8 @@ reduction(
     "_norm",
     _norm,
     expand=lambda m, x, axes, keep: m.sqrt(total(m, x * x, axes, keep)),
+    flops=per_entry(2),
+    scratch=arrays(1),
 )
 
 
@@ -389,11 +429,21 @@ def logsumexp_parts(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> E
     return result if keep else m.squeeze(result, axes=axes)
 
 
+def _by_argmax(type: Type, axes: tuple[int, ...]) -> bool:
+    """Whether `_top` finds the place of the largest entry first."""
+    last = type.shape[-1].size.value
+    return axes == (type.rank - 1,) and (last is None or last > 4)
+
+
 register(
     Op(
         "top",
         "internal",
         "The largest entry along axes, which stay with size 1; -inf of none.",
+        # Places: of the entries, of where each row starts, and both together.
+        scratch=lambda into, out, x, axes, finite: (
+            out.count * size(24) if _by_argmax(x.type, axes) else size(0)
+        ),
         mixes=lambda t, axes, finite: axes,
         stacks=True,
         infer=lambda t, axes, finite: (reduced(t, axes, True),),
@@ -411,6 +461,8 @@ reduction(
     "_logsumexp",
     _logsumexp,
     expand=logsumexp_parts,
+    flops=per_entry(4),
+    scratch=arrays(2),
 )
 reduction("any", "Whether some entry is true.", ".any", None, kind="bool")
 reduction("all", "Whether every entry is true.", ".all", None, kind="bool")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import arrays, matrices
 from bpc.ops.linalg import swap
 from bpc.ops.roles import Value
 from bpc.ops.rows import along
-from bpc.types import Mismatch, Type, broadcast_shapes, show
+from bpc.types import Mismatch, Size, Type, broadcast_shapes, show, size
+
+#: flops of decompositions, by n^3 (Golub, Van Loan, "Matrix Computations")
+LU, SVD = Fraction(2, 3), Fraction(21)
 
 
 def last_two(t: Type, *_: Type) -> tuple[int, int]:
@@ -67,6 +72,7 @@ array(
     group="linear algebra",
     infer=lambda t: (t,),
     vjp=_inv_vjp,
+    flops=matrices(2),
     numpy="np.linalg.inv",
     cases=(((("regular", 3, 3),), {}), ((("regular", 2, 3, 3),), {})),
 )
@@ -115,6 +121,11 @@ def _solve_rows(types: Sequence[Type], places: Sequence[int | None]) -> int:
     return along(types, places, last_two(a), b.rank)
 
 
+def _solve_flops(out: Type, a: Type, b: Type) -> Size:
+    """A decomposition, and two triangles for each column on the right."""
+    return matrices(LU)(out, a) + size(2) * out.count * a.shape[-1].size
+
+
 array(
     "solve",
     "The x with `A @ x = b`, b a vector or (a batch of) matrices, as np.linalg.solve; LinAlgError "
@@ -127,6 +138,7 @@ array(
     group="linear algebra",
     infer=lambda a, b: (b,),
     vjp=_solve_vjp,
+    flops=_solve_flops,
     numpy="np.linalg.solve",
     cases=(
         ((("regular", 3, 3), (3,)), {}),
@@ -150,6 +162,7 @@ array(
     group="linear algebra",
     infer=lambda t: (Type("real", t.shape[:-2]),),
     vjp=lambda m, g, out, a: (_over_matrix(m, g) * m.emit("cofactor", a),),
+    flops=matrices(LU),
     numpy="np.linalg.det",
     cases=(
         ((("regular", 3, 3),), {}),
@@ -169,6 +182,7 @@ array(
     group="linear algebra",
     infer=lambda t: (Type("real", t.shape[:-2]),),
     vjp=lambda m, g, out, a: (_over_matrix(m, g) * swap(m, m.emit("inv", a)),),
+    flops=matrices(LU),
     numpy="_logdet",
     cases=(((("regular", 3, 3),), {}), ((("regular", 2, 3, 3),), {})),
 )
@@ -178,6 +192,8 @@ internal(
     mixes=last_two,
     infer=lambda t: (t,),
     vjp=lambda m, g, out, a: (m.emit("cofactor_slope", a, g),),
+    flops=matrices(SVD + 2 * LU + 2),
+    scratch=arrays(3, bools=1),
     numpy="_cofactor",
 )
 
@@ -206,5 +222,7 @@ internal(
     mixes=last_two,
     infer=lambda a, v: (a,),
     vjp=_cofactor_slope_vjp,
+    flops=matrices(SVD + 2 * LU + 8),
+    scratch=arrays(7, bools=1),
     numpy="_cofactor_slope",
 )

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bpc.ops.arrays import internal
+from bpc.ops.cost import NOTHING, per_entry
 from bpc.ops.images import Needs, Pair, fit, places
 from bpc.ops.rows import Meets, Place, moves, only
 from bpc.types import Axis, Shape, Type, product, size
@@ -64,6 +65,7 @@ internal(
     linear=True,
     rows=moves({(1,): 0, (4,): 3}),
     infer=lambda t, shape, **options: (t.with_shape(shape),),
+    flops=per_entry(1),
     vjp=lambda m, g, out, x, shape, **options: (m.emit("windows", g, **options),),
     numpy=lambda c, x, shape, **options: c.call(
         "_unwindows", x, c.shape(shape), *_options(c, **options)
@@ -87,6 +89,9 @@ internal(
     linear=True,
     rows=_laid_rows,
     infer=lambda *parts, shape, **options: (parts[0].with_shape(shape),),
+    flops=lambda out, *parts, sides, stride, **options: (
+        size(0) if stride == sides else parts[0].count * size(len(parts))
+    ),
     numpy=lambda c, *parts, shape, **options: c.call(
         "_lay_windows", c.display(parts), c.shape(shape), *_options(c, **options)
     ),
@@ -135,6 +140,7 @@ internal(
     "Each window of padded images as a row of a matrix.",
     linear=True,
     mixes=lambda x, **_: (1, 2, 3),
+    flops=NOTHING,
     infer=_rows_type,
     numpy=lambda c, x, sides, stride, pad, dilation: c.call(
         "_rows_of_windows", x, c.shape(sides), *_row_options(c, stride, dilation)
@@ -156,6 +162,7 @@ internal(
     linear=True,
     rows=moves({(0,): 0}),
     infer=lambda rows, shape, **_: (rows.with_shape(shape),),
+    flops=per_entry(1),
     numpy=lambda c, rows, shape, sides, stride, pad, dilation: c.call(
         "_add_window_rows",
         rows,

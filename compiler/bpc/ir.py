@@ -147,9 +147,12 @@ def live(function: Function, strict: bool = False) -> Function:
 
 
 def unnamed(function: Function, atoms: Iterable[Atom]) -> Function:
-    """The function with some variables that need no line of their own any more."""
+    """The function with some variables that need no line of their own any more; parameters stay."""
+    params = set(function.params)
     quiet: dict[Atom, Var] = {
-        a: Var(a.name, a.type) for a in atoms if isinstance(a, Var) and a.named
+        a: Var(a.name, a.type)
+        for a in atoms
+        if isinstance(a, Var) and a.named and a not in params
     }
     body = tuple(
         replace(

@@ -14,12 +14,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bpc.calculus.reverse import pullback
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import Builder, Expr
 from bpc.ops.build import literal
 from bpc.ops.loops import Loop, close, stacked
 from bpc.source import Span
 from bpc.types import INT, Axis, Size, Type, dim, size
+
+
+def reversed_mode(
+    function: Function, wrt: Sequence[Var], place: Span
+) -> tuple[Function, list[Var]]:
+    """Cotangents of variables, for cotangents of the real results, which are its last parameters."""
+    real = [r.type.kind == "real" for r in function.results]
+    given = [Var(f"d_{x}", r.type) for x, r in zip(function.labels, function.results)]
+    seeds = [v if is_real else None for v, is_real in zip(given, real)]
+    pulled = pullback(function, wrt, seeds, place, "out")
+    found = [v for v in seeds if v is not None]
+    labels = tuple(v.name for v in wrt)
+    params = (*function.params, *found)
+    body = (*pulled.primal, *pulled.adjoint)
+    return Function("vjp", params, body, pulled.cotangents, labels), found
 
 
 def columns(

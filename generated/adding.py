@@ -1,4 +1,4 @@
-"""The gradient of adding.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of adding.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of adding.bp:
 2623f8820f64cb32d8090bf4d2f9a617867209fcd641a2151cb7b751f2a5159b
@@ -62,7 +62,7 @@ def cost(params, x, y):
     return float(_cost(*arrays, dims["T"], dims["N"]))
 
 
-def value_and_grad(params, x, y):
+def value_and_grad(params, x, y, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["memory.Wx"]  real [2, 128]
@@ -72,12 +72,14 @@ def value_and_grad(params, x, y):
     params["head.b"]     real [1]
     x                    real [T, N, 2]  at each step a number from 0 to 1 and a mark: 1 at two steps, else 0
     y                    real [N]        the sum of the two marked numbers
+    out                  dict            arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["T"] >= 1, "an index leaves the axis of size T (adding.bp:9)")
     _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["T"], dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -387,5 +389,19 @@ def _unslice(x, shape, index, out=None):
     return out
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# 42cb8e0a93dbac19c8fa6a8060a87489f2dd2701ba5b79f54f2683b937c81885
+# 1e491e21a3dca7c3e5a11dbb44a53d88715f1c65de79d165341c4b8e07330ef3

@@ -1,4 +1,4 @@
-"""The gradient of curve_fit.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of curve_fit.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of curve_fit.bp:
 9ba695f4c291e3f8c1288ec07e1c1d112e07c403fb4157c531b80b34dd7ada63
@@ -49,7 +49,7 @@ def cost(params, t, y):
     return float(_cost(*arrays))
 
 
-def value_and_grad(params, t, y):
+def value_and_grad(params, t, y, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["amplitude"]  real      mm
@@ -58,12 +58,14 @@ def value_and_grad(params, t, y):
     params["phase"]      real      rad
     t                    real [N]  time, s
     y                    real [N]  displacement, mm
+    out                  dict      arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"t": t, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (curve_fit.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
-    return float(value), dict(zip(PARAMS, results))
+    grads = dict(zip(PARAMS, results))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -230,5 +232,19 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# c0940c6edfd40bc39b8fce40df69e53ba0b0a675147f228fbfa0c55817e38a64
+# 4246a540cb60a0c6cd02c829a7fa1012e76e6a3b800853638d76648d334f4f1f

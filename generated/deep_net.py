@@ -1,4 +1,4 @@
-"""The gradient of deep_net.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of deep_net.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of deep_net.bp:
 537d51182f371f669e2e91698bd35f140bc7aba90042ef46d3880637c5d4ac90
@@ -86,7 +86,7 @@ def cost(params, x, label):
     return float(_cost(*arrays))
 
 
-def value_and_grad(params, x, label):
+def value_and_grad(params, x, label, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["W0"]  real [D, H]  from the features
@@ -103,11 +103,13 @@ def value_and_grad(params, x, label):
     params["c"]   real [C]
     x             real [N, D]  features, about 1 in size
     label         int [N]      the class, 0 to C-1
+    out           dict         arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
     value, *results = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -397,5 +399,19 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
     return np.where((label == ignore)[..., None], 0.0, slope)
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# 728f5f813b600b396536eb7c7874063258171cd9269bd9e3301754540be984e8
+# 93fcd644819a36aab7bcf4522dc9c21b0d69e88e61b4509c2704d90a92886a4a

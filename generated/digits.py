@@ -1,4 +1,4 @@
-"""The gradient of digits.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of digits.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of digits.bp:
 66e50225e87bdcf641f5cb4f120a75bf0ef60153dd28ff8ca210089585b3cd79
@@ -54,7 +54,7 @@ def cost(params, x, label):
     return float(_cost(*arrays))
 
 
-def value_and_grad(params, x, label):
+def value_and_grad(params, x, label, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["W1"]  real [64, H]
@@ -63,11 +63,13 @@ def value_and_grad(params, x, label):
     params["b2"]  real [10]
     x             real [N, 64]
     label         int [N]
+    out           dict          arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (digits.bp:13)")
     value, *results = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -278,5 +280,19 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
     return np.where((label == ignore)[..., None], 0.0, slope)
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# d034c1a4728062c85a27ae97f040c03fdc5f34f58847fed77e2e9d32f90c0e16
+# cddbdec2d18971c800e9ed33115b5470796d3bf990ad0b02f7326e7509f22ce5

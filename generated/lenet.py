@@ -1,4 +1,4 @@
-"""The gradient of lenet.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of lenet.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of lenet.bp:
 e9542a7b7efc9df59d947274d904e471e3d46299a70f231a86b4d7ca609a8de5
@@ -71,7 +71,7 @@ def cost(params, image, label, rng=None):
     return float(_cost(*arrays, dims["N"], _seed(rng)))
 
 
-def value_and_grad(params, image, label, rng=None):
+def value_and_grad(params, image, label, rng=None, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["conv1.W"]   real [3, 3, 1, F1]
@@ -85,11 +85,13 @@ def value_and_grad(params, image, label, rng=None):
     image               real [N, 8, 8, 1]    grey values from 0 to 1
     label               int [N]              what they show, 0 to C-1
     rng                 Generator            for dropout; None drops nothing
+    out                 dict                 arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"image": image, "label": label})
     _require(dims["N"] >= 1, "mean of no entries (lenet.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], _seed(rng))
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -490,5 +492,19 @@ def _mask(seed, number, shape, rate, dtype):
     return (drawn >= rate).astype(dtype) / (1.0 - rate)
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# 3cefc1014344814c740a586f705ee9da419e0862cb3aa0e6bacf6ecaa98d8106
+# 05855bd37d5a68797a87afe1df50930e8d0d95c513d373a7f652b32f1423702a

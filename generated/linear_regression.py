@@ -1,4 +1,4 @@
-"""The gradient of linear_regression.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of linear_regression.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of linear_regression.bp:
 b18b90d838afbecee99a3d7ddbcb13934f0f996b7d5dab151169ec5178561488
@@ -43,19 +43,21 @@ def cost(params, x, y):
     return float(_cost(*arrays))
 
 
-def value_and_grad(params, x, y):
+def value_and_grad(params, x, y, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["w"]  real [D]     slopes, in units of y per unit of the feature
     params["b"]  real         intercept, in units of y
     x            real [N, D]  the features, one row each
     y            real [N]     the measured values, in any unit
+    out          dict         arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (linear_regression.bp:9)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
-    return float(value), dict(zip(PARAMS, results))
+    grads = dict(zip(PARAMS, results))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -209,5 +211,19 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# 16d1f590777e989cea4e9994f664e01d4e85c6c952753dd43ae053ec09860111
+# ea0622daa51aa7ede7253a34da9ca56339695e0df40b4cd7d94346b0d9919894

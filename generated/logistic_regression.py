@@ -1,4 +1,4 @@
-"""The gradient of logistic_regression.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of logistic_regression.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of logistic_regression.bp:
 b88f62bf25b546867dbe7b24178d84c4d749dabafdfd9c5d54719e6511516db7
@@ -43,19 +43,21 @@ def cost(params, x, y):
     return float(_cost(*arrays))
 
 
-def value_and_grad(params, x, y):
+def value_and_grad(params, x, y, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["w"]  real [D]     log-odds per standard deviation of the feature
     params["b"]  real         log-odds of class 1 at the mean features
     x            real [N, D]  standardised features: mean 0, deviation 1
     y            real [N]     the class, 0.0 or 1.0
+    out          dict         arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "y": y})
     _require(dims["N"] >= 1, "mean of no entries (logistic_regression.bp:10)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
-    return float(value), dict(zip(PARAMS, results))
+    grads = dict(zip(PARAMS, results))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -221,5 +223,19 @@ def _bce_with_logits(z, t):
     return np.maximum(z, 0.0) - z * t + np.log1p(np.exp(-np.abs(z)))
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# d0502e2542482d145f4696763985eb5efcdbc8d7c548c42f0e161f6b55fb6125
+# b28b9a7bc4b12cfc5979a61e0ece0f279d98f2fc5d9277f2e2f3ca805654abf4

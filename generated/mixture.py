@@ -1,4 +1,4 @@
-"""The gradient of mixture.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of mixture.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of mixture.bp:
 2bd4df6b12930f6fd281b40a8726886a2bdcc9a5708f4c281aee56f401377e89
@@ -44,18 +44,20 @@ def cost(params, x):
     return float(_cost(*arrays, dims["D"]))
 
 
-def value_and_grad(params, x):
+def value_and_grad(params, x, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["weight"]  real [K]        of each cluster: its logarithm, up to a number added to all
     params["centre"]  real [K, D]
     params["root"]    real [K, D, D]  Cholesky's factor of each inverse covariance, see below
     x                 real [N, D]     the points
+    out               dict            arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x})
     _require(dims["N"] >= 1, "mean of no entries (mixture.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["D"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -277,5 +279,19 @@ def _log_softmax(x, axis=-1):
     return z - np.log(_sum(np.exp(z), axis, True))
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# d78f97e249f5b6ff41bbf8cc298f72c07d8f3bf4e62d3817d55aa873fdcb1838
+# 39f0d9a6ac4e8c48bb4d990fd34e0ed015380d0cf11ed1f64bf626eb9cb07101

@@ -1,4 +1,4 @@
-"""The gradient of neuron.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of neuron.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of neuron.bp:
 86dbd1d16ea439fa7a4ab979febe4ef82ad78180eb4887335462a3fe73220a0e
@@ -43,8 +43,8 @@ def value_and_grad(params, x=-2.0, y=2.0):
     w, b = _values(params)
     if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(w, b, x, y)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
+    return value, {"w": dJ_dw, "b": dJ_db}
 
 
 def init(seed=0, dtype=np.float64):
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# fa2cafbf4461c5dca5e20c7f423109d095dd41d73e0464548889982dc8e53e04
+# cdd666b2e4ca7e47a89bf5fffe9a1302618bae92739e6d0576ca1be15f1faffa

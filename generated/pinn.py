@@ -1,4 +1,4 @@
-"""The gradient of pinn.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of pinn.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of pinn.bp:
 ded94926028fe59fe17d65f1b940ff71f9bb01a1294d8b4af1b710c1d914f753
@@ -64,7 +64,7 @@ def cost(params, x, t):
     return float(_cost(*arrays, dims["N"]))
 
 
-def value_and_grad(params, x, t):
+def value_and_grad(params, x, t, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["hidden1.W"]  real [2, M]
@@ -75,11 +75,13 @@ def value_and_grad(params, x, t):
     params["head.b"]     real [1]
     x                    real [N]      places from 0 to 1
     t                    real [N]      times from 0 to 1
+    out                  dict          arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "t": t})
     _require(dims["N"] >= 1, "mean of no entries (pinn.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -422,5 +424,19 @@ def _unslice(x, shape, index, out=None):
     return out
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# 2640bfc6eb167445fea901d2282b1546fd641c6ec49b2f678979b9d29711513d
+# c5a7f69fef64b62996577a3763fca8d9ff0d538deb1ad41afaa3db4d0e43f0d8

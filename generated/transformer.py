@@ -1,4 +1,4 @@
-"""The gradient of transformer.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of transformer.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of transformer.bp:
 053edef58fececc8cd59fdfa67f716972aa156ce944964354b2be1de0ac48ac0
@@ -165,7 +165,7 @@ def cost(params, token, target):
     return float(_cost(*arrays, dims["N"], dims["T"]))
 
 
-def value_and_grad(params, token, target):
+def value_and_grad(params, token, target, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["place"]                real [context, D]
@@ -200,6 +200,7 @@ def value_and_grad(params, token, target):
     params["head.b"]               real [V]
     token                          int [N, T]         the characters, 0 to V-1
     target                         int [N, T]         those that follow them
+    out                            dict               arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"token": token, "target": target})
     _require(dims["T"] <= 64, "an index leaves the axis of size 64 (transformer.bp:22)")
@@ -207,7 +208,8 @@ def value_and_grad(params, token, target):
     _require(dims["N"] >= 1, "mean of no entries (transformer.bp:28)")
     _require(dims["T"] >= 1, "mean of no entries (transformer.bp:28)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["T"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -1135,5 +1137,19 @@ def _normalise_slope(g, y, s, axis):
     return (g - y * _mean(g * y, axis, True)) / s
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# 21c8ee53a61a12a2765eb6c9b3ed974f1b9d8cc593353a1ff505c1c48f4fe28d
+# 6ec366740649240e9214cf4d6a3d9db90ccf4dd79060e15e1b9cd7cc03abf38a

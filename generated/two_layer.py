@@ -1,4 +1,4 @@
-"""The gradient of two_layer.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of two_layer.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of two_layer.bp:
 9494cd27714f11aa7850b9b41659ace63da933b1a4f049b51ac61308038d8247
@@ -49,8 +49,8 @@ def value_and_grad(params, x=1.0, y=5.0):
     w1, b1, w2, b2 = _values(params)
     if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(w1, b1, w2, b2, x, y)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2 = _value_and_grad(w1, b1, w2, b2, x, y)
+    return value, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
 
 
 def init(seed=0, dtype=np.float64):
@@ -182,4 +182,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 0904658d912d7966b485519afbf7d6a76e10cf4531d7891a35379be9ea6b7a54
+# aa0f34973b3f8c10313146dda34aef3b9e1f08724d44f85a0109034168bb6f49

@@ -1,4 +1,4 @@
-"""The gradient of vae.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of vae.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of vae.bp:
 e5eb945c0318dc8bbcd122f020e8ace1ee5f25f789004b8337295d245bc86bcb
@@ -80,7 +80,7 @@ def cost(params, x, noise):
     return float(_cost(*arrays))
 
 
-def value_and_grad(params, x, noise):
+def value_and_grad(params, x, noise, out=None):
     """The cost J, a float, and its gradient, like params.
 
     params["encoder.W"]  real [64, H]
@@ -95,11 +95,13 @@ def value_and_grad(params, x, noise):
     params["b2"]         real [64]
     x                    real [N, 64]   pixels from 0 to 1
     noise                real [N, Z]    standard normal; with zeros the code is its mean
+    out                  dict           arrays for the derivatives; None makes them
     """
     arrays, dims = _bind(params, {"x": x, "noise": noise})
     _require(dims["N"] >= 1, "mean of no entries (vae.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
-    return float(value), dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
+    return float(value), _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -349,5 +351,19 @@ def _bce_with_logits(z, t):
     return np.maximum(z, 0.0) - z * t + np.log1p(np.exp(-np.abs(z)))
 
 
+def _stored(out, results):
+    """The results; those that do not stand in `out` yet are copied there."""
+    if out is None:
+        return results
+    for name, result in results.items():
+        if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
+            out[name][...] = result
+    return out
+
+
 # sha256 of the text above:
-# d7b0e874adc630b5643a3c51585623c67b10ca519a1adcee3f371e4b80539307
+# d75216adb2aac0cfe1745b9b28065a0f7d0c33456369fd7f5d7e5a46ab71552e

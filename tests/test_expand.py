@@ -38,6 +38,13 @@ CASES = {
     "triangles": "sum(tril(x) * y) + sum(triu(x, k=1) * y) + sum(tril(z, k=-1))",
     "attention": "sum(attention(z, z, z, causal=true)^2) + sum(attention(z, 2 * z, z))",
     "matmul": "sum((z @ y.T)^2) + sum((z @ y[0])^2)",
+    "einsum": 'sum(einsum("bij,jk->ibk", z, x.T)^2) + einsum("ij,ij->", x, y) + sum(z^3)'
+    ' + sum(einsum("bij,bij->b", z, 2 * z)^2) + sum(einsum("bij,bij->ij", z, z))',
+    "einsum_batched": 'sum(einsum("bij,bkj->kbi", z, 2 * z)^2)'
+    ' + sum(einsum("bij,ijk->ibk", z, image[0, :3] * image[1, :3])^2)'
+    ' + sum(einsum("nhwc,nhwd->ncd", image, image[..., :2])^2)',
+    "einsum_neighbours": 'sum(einsum("nhwc,hwcd->nd", image[:, :2, :3], W)^2)'
+    ' + sum(einsum("nhwc,cd->dnhw", image, W[0, 0])^2) + sum(einsum("hc,cd->dh", W[0, 0].T, W[1, 0]))',
     "conv2d": "sum(conv2d(image, W, stride=(2, 1), pad=(1, 2))^2) + sum(conv2d(image, W))",
     "conv_dilated": "sum(conv2d(image, W, dilation=(2, 1), pad=1)^2)",
     "conv_point": "sum(conv2d(image, W[:1, :1])^2)",
@@ -48,7 +55,7 @@ CASES = {
 }
 SHAPES = {"x": (4, 6), "y": (4, 6), "z": (2, 3, 6), "image": (2, 5, 6, 3), "W": (2, 3, 3, 2)}
 HEAD = "\n".join(f"param {k}: {list(v)}" for k, v in SHAPES.items())
-SECOND = ("powers", "matmul", "conv2d", "max_pool", "softplus", "layer_norm", "softmax")
+SECOND = ("powers", "matmul", "einsum", "conv2d", "max_pool", "softplus", "layer_norm", "softmax")
 
 
 def text(expression: str) -> str:
@@ -123,6 +130,8 @@ def test_each_operator_that_is_written_out_has_a_case() -> None:
         program = differentiate(front(source, {}), source, (), 2)
         for function in program.functions.values():
             met |= {e.op for e in run(function, ADJOINT[2], False).body}
+        # `share` writes logsumexp out where it is not inside `grad`.
+        met |= {e.op for f in front(source, {}).functions.values() for e in f.body}
     assert {name for name, op in OPS.items() if op.expand is not None} <= met
 
 

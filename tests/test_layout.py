@@ -256,8 +256,6 @@ def test_statement(indent: int, target: str, code: Code, comment: str | None) ->
         assert got == [" " * indent + line]
 
 
-
-
 def nested(head: str, items: list[str]) -> str:
     """A display or a call of texts; `{` is a dictionary."""
     if head == "{":

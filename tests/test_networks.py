@@ -68,10 +68,8 @@ def test_levels_and_dtypes_drop_the_same() -> None:
 
 def test_forward_never_drops() -> None:
     m = bpc.load(DROPS)
-    assert [list(inspect.signature(f).parameters)[-1] for f in (m.cost, m.value_and_grad)] == [
-        "rng",
-        "rng",
-    ]
+    assert list(inspect.signature(m.cost).parameters)[-1] == "rng"
+    assert list(inspect.signature(m.value_and_grad).parameters)[-2:] == ["rng", "out"]
     assert list(inspect.signature(m.forward).parameters) == ["params", "x", "X"]
     params, inputs = drawn()
     h = np.tanh(inputs["x"] @ params["W"]) + (inputs["x"] @ params["W"]) ** 2

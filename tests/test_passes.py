@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bpc.calculus.reverse import gradient
 from bpc.calculus.columns import columns as together
 from bpc.calculus.columns import examples
 from bpc.calculus.forward import dotted, jvp
+from bpc.calculus.reverse import gradient
 from bpc.compiler import ADJOINT, AT_ONCE, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, along, front, run
 from bpc.ir import Var
 from bpc.passes import (
@@ -21,6 +21,7 @@ from bpc.passes import (
     join,
     name,
     propagate,
+    share,
     simplify,
     sink,
     squeeze,
@@ -50,8 +51,9 @@ PASSES = {
     "columns": columns,
     "units": units,
     "squeeze": squeeze,
+    "share": share,
 }
-ON_PRIMAL = ("stabilise", "guard", "name", "gates")
+ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
 
 def tidy(function):
@@ -76,7 +78,9 @@ def before(path):
         cost = tidy(columns(cost))
     if which == "squeeze":  # of gradients of examples
         cost = tidy(cost)
-        cost = tidy(columns(examples(cost, cost.results[1:], cost.labels[1:], "N")))
+        cost = tidy(
+            columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
+        )
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]

@@ -886,12 +886,14 @@ def test_dropout_of_each_example(level: int) -> None:
     for h in ("dropout(tanh(x @ W + b), 0.5)", "dropout(tanh(x @ W + b).T, 0.5).T", LOOPED):
         head, _, last = h.rpartition("\n")
         text = NET.replace("h = tanh(x @ W + b)", f"{head}\nh = {last}")
-        m = bpc.load(text, level=level, emit=("per_example",))
+        m = bpc.load(text, level=level, emit=("per_example",), verify_ir=True)
         params, inputs = net_data()
-        each = m.per_example(params, **inputs, rng=np.random.default_rng(5))
         _, grads = m.value_and_grad(params, **inputs, rng=np.random.default_rng(5))
-        for key, grad in grads.items():
-            np.testing.assert_allclose(each[key].mean(0), grad, rtol=1e-9, atol=1e-12)
+        for size in (2**24, 0, 1500):
+            m.STACK_BYTES = size
+            each = m.per_example(params, **inputs, rng=np.random.default_rng(5))
+            for key, grad in grads.items():
+                np.testing.assert_allclose(each[key].mean(0), grad, rtol=1e-9, atol=1e-12)
 
 
 LOOPED = """scan t in 0..2 carry (s = zeros(N, 4)) { s = dropout(tanh(x @ W + b + s), 0.5) }

@@ -70,6 +70,10 @@ def sizes_in(function: Function) -> set[str]:
     return found | {d for t in types for a in t.shape for d in a.size.dims()}
 
 
+#: how many columns of a Jacobian are computed together
+COLUMNS = 2
+
+
 def python(function: Function) -> Callable[..., Arrays]:
     """The printed kernel of a function, taking arrays, then dims by name."""
     names = Names()
@@ -95,7 +99,7 @@ def python(function: Function) -> Callable[..., Arrays]:
     def call(
         arrays: Sequence[Any], sizes: dict[str, int], seed: int | None = None, dtype: Any = float
     ) -> Arrays:
-        some = {name: sizes[d] for d, name in dims.items()}
+        some = {name: sizes.get(d, COLUMNS) for d, name in dims.items()}
         found = space["f"](*arrays, dtype=np.dtype(dtype), seed=seed, **some)
         return [np.asarray(x) for x in found]
 
@@ -105,7 +109,7 @@ def python(function: Function) -> Callable[..., Arrays]:
 def fill(
     type: Type, sizes: dict[str, int], rng: np.random.Generator, low: float, high: float
 ) -> Any:
-    shape = tuple(int(a.size.evaluate(sizes)) for a in type.shape)
+    shape = tuple(int(a.size.evaluate({"columns": COLUMNS, **sizes})) for a in type.shape)
     if type.kind == "real":
         return np.asarray(rng.uniform(low, high, shape))
     if type.kind == "int":

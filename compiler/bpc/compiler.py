@@ -62,6 +62,7 @@ def compile_source(
     emit: Iterable[str] = (),
     limit: int = LIMIT,
     verify_ir: bool = False,
+    tile: int | None = None,
     timings: Watch | None = None,
 ) -> str:
     """The text of the Python module for the model in `text`.
@@ -69,7 +70,8 @@ def compile_source(
     `name` stands in messages and comments; `level` is 0, 1 or 2; `settings` are dims and consts to
     set; `wrt` names what the gradient is by, instead of all params; `emit` names further functions
     to write, of EMIT; `limit` bounds the steps that `def` and `for` expand to; `verify_ir` checks the
-    IR after each pass; `timings` is called as each stage ends, with its name and what came out, such
+    IR after each pass; `tile` is how many rows a tile has at level 2 (None: as many as its memory leaves
+    in the cache); `timings` is called as each stage ends, with its name and what came out, such
     as `("parse", "12 statements")`.
     Raises BpcError with all diagnostics, UsageError.
     """
@@ -83,7 +85,7 @@ def compile_source(
         program = written_out(program, level, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
-        module = write_module(program, plans, source, VERSION, level, targets, extras)
+        module = write_module(program, plans, source, VERSION, level, targets, extras, tile)
         lines = module.count("\n")
         done("codegen", f"{lines:,} lines")
         return module
@@ -103,8 +105,10 @@ def tilings(
     """
     targets, extras = _names(wrt, emit)
     with _no_collection():
-        program = _program(source, settings or {}, targets, extras, 2, limit)
-        return tile(program, written_out(program, 2))
+        plain, program = (
+            _program(source, settings or {}, targets, extras, level, limit) for level in (1, 2)
+        )
+        return tile(plain, written_out(program, 2))
 
 
 def tile(program: Program, written: Program) -> dict[str, Tiles | tuple[Whole, ...]]:
@@ -283,8 +287,9 @@ def extend(
     reals = forward and [r for r in forward.results if r.type.kind == "real"]
     if "jacobian" in emit and not reals:
         raise UsageError("--emit jacobian: the program has no real `output` to differentiate")
-    counts = _counted(program.dims)
-    program = replace(program, columns=counts if COLUMNS.keys() & emit else (), whole=STACKED)
+    counts = count, first, every = _counted(program.dims)
+    many = COLUMNS.keys() & emit or "per_example" in emit
+    program = replace(program, columns=counts if many else (), whole=STACKED)
     places = [e.span for e in functions["cost"].body]
     places += [a.span for a in (*program.params, *program.inputs)]
     plain = _plain(program)
@@ -296,30 +301,31 @@ def extend(
             if plain or name not in COLUMNS:
                 functions[needed] = function
             if name in COLUMNS:
-                together = columns(function, tangents, *counts, places)
+                together = columns(function, tangents, count, first, places)
                 functions[COLUMNS[name]] = together
     if "jacobian" in emit and not plain and _fewer(functions["forward"], varied):
         by_outputs = reversed_mode(functions["forward"], varied, places[0])
-        functions[REVERSED] = columns(*by_outputs, *counts, places)
+        functions[REVERSED] = columns(*by_outputs, count, first, places)
         del functions[COLUMNS["jacobian"]]
     if "per_example" in emit:
         both = functions["value_and_grad"]
         results, labels = both.results[1:], both.labels[1:]
-        functions["per_example"] = examples(both, results, labels, program.batch)
+        functions["per_example"] = examples(both, results, labels, program.batch, first, every)
     if check:
         for name in functions.keys() - program.functions.keys():
             verify(functions[name], name)
     return replace(program, functions=functions)
 
 
-def _counted(dims: tuple[str, ...]) -> tuple[str, str]:
-    """Names for how many columns are computed at once, and for the first of them."""
-    names = []
-    for name in ("columns", "first"):
+def _counted(dims: tuple[str, ...]) -> tuple[str, str, str]:
+    """Names for how many columns are computed at once, the first of them, and for all there are."""
+
+    def fresh(name: str) -> str:
         while name in dims:
             name += "_"
-        names.append(name)
-    return names[0], names[1]
+        return name
+
+    return fresh("columns"), fresh("first"), fresh("every")
 
 
 def _fewer(forward: Function, varied: Iterable[Var]) -> bool:

@@ -104,7 +104,7 @@ class Program:
     nodes: int = 0
     #: the free dim over which the cost adds up examples, where that was asked for
     batch: str = ""
-    #: dims that count columns of derivatives: how many at once, and the first of them
+    #: dims that count columns of derivatives: how many at once, the first of them, and all
     columns: tuple[str, ...] = ()
     #: functions whose memory the caller bounds: they never run in tiles
     whole: frozenset[str] = frozenset()

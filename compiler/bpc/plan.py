@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bpc.ir import Equation, Function, Var
-from bpc.types import Type
+from bpc.types import Size, Type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +31,16 @@ class Step:
     stack: Var
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some entries of an array that is joined of parts: (start, count, step) along each axis."""
+
+    whole: Var
+    items: tuple[tuple[Size, Size, int], ...]
+
+
 #: a variable is a place too: that of its own value, which nobody reads any more
-Place = Buffer | Given | Step | Var
+Place = Buffer | Given | Step | Slice | Var
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ class Tiling:
     totals: int
     #: for each result of the whole: one of `summed`, or the place of one of `after`
     order: tuple[Var | int, ...]
+    #: the buffers of `tile` begin with what loops go through step by step: steps, and how many
+    loops: tuple[tuple[Size, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""The gradient of b1_chain_rule.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of b1_chain_rule.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of b1_chain_rule.bp:
 24c66455cdb04dc9e582aba3fb2340313c33460e20a62bd872d918482452d566
@@ -37,8 +37,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -142,4 +142,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 60d4eddf601a19272c1873d1f84de3647e23843feafeb82137ee2972d73cda84
+# f4bc819c2409927d7eb8dd5ba094bc2f20a51070fd7748d340c6a1b16771353d

@@ -1,4 +1,4 @@
-"""The gradient of b2_neuron.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of b2_neuron.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of b2_neuron.bp:
 8332bec1921183c5dd54e2c03cde7970f16c8a5524a39a4761a185ce6b7ece21
@@ -43,8 +43,8 @@ def value_and_grad(params, x=2.0, y=1.0):
     w, b = _values(params)
     if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(w, b, x, y)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
+    return value, {"w": dJ_dw, "b": dJ_db}
 
 
 def init(seed=0, dtype=np.float64):
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 60b0a4c41015e2755423d4ca09b14fa034497c640a5b5129fda73d6d84e3062d
+# b26432eb27206dbd074047a2c2b7d86e6bc55fa6678bb05fe5cec2f012b758e6

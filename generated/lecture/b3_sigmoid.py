@@ -1,4 +1,4 @@
-"""The gradient of b3_sigmoid.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of b3_sigmoid.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of b3_sigmoid.bp:
 111d1a6fd387ba983dd7c7e8879fe3cdbd82729d01e224905f9084c9dc7966bb
@@ -49,8 +49,8 @@ def value_and_grad(params, x0=1.0, x1=2.0, y=1.0):
     w0, w1, b = _values(params)
     if not type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float:
         return _converted(value_and_grad, params, x0=x0, x1=x1, y=y)
-    value, *grads = _value_and_grad(w0, w1, b, x0, x1, y)
-    return value, dict(zip(PARAMS, grads))
+    value, dL_dw0, dL_dw1, dL_db = _value_and_grad(w0, w1, b, x0, x1, y)
+    return value, {"w0": dL_dw0, "w1": dL_dw1, "b": dL_db}
 
 
 def init(seed=0, dtype=np.float64):
@@ -194,4 +194,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 62f70d26c268cf91770a538ca16584194bab75d89f522eb8cf456618423a25c0
+# 4a88042b828c06a03cd4fbb81d12a31872d537f0fc07fc66c3ff76cd5100219e

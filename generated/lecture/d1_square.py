@@ -1,4 +1,4 @@
-"""The gradient of d1_square.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of d1_square.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of d1_square.bp:
 637f5ccc6f187fcb5124dcc5695694965df46cd073a9bb9f8b0493d3b389a302
@@ -37,8 +37,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 3a8af7077912e3b918e48077da162d8b037b40b741ea640f50855981fd5ac638
+# d468d37026fcb7c9fc18215aff7cc22d097eadad10b3906af2ef5ab318ab0d49

@@ -1,4 +1,4 @@
-"""The gradient of d4_double.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of d4_double.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of d4_double.bp:
 1b6dd3ce2eb25cade14bc5afbe1cb622fbe67c434e3afe515ccc43f7cc30a3b9
@@ -37,8 +37,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# ec686c445c8c06cc449320f34e3a27c930eb811f205e678f98c7d053fe922d98
+# f849a0e49704b5a36bc6f0315e513de0559b454772b5cbab57c97870ab637477

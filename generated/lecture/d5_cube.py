@@ -1,4 +1,4 @@
-"""The gradient of d5_cube.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of d5_cube.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of d5_cube.bp:
 5778bcefad901f9663acab7d5a50270bdfb1d523912a3f259084f9e6c086c192
@@ -39,8 +39,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -153,4 +153,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 7396b15bf292275f4531acff624b5898118ed92a90e37222f1cd5c064f372721
+# b29d08037af5229a898387543e30682bb00c2f69a59bbf822b3587766ae18105

@@ -1,4 +1,4 @@
-"""The gradient of d5_identity.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of d5_identity.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of d5_identity.bp:
 31d0226046b042204b5abfd7cc4324bdaf1373daa79091c1159271bf9738d5ec
@@ -37,8 +37,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -139,4 +139,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 79821a1401ed807c158939450b0a371a4c7376b96f76263394fe0b338bc48230
+# f45a4132cbd0f75685508e67198793a26b2f9370df23bb157472d212fca47399

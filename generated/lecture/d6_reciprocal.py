@@ -1,4 +1,4 @@
-"""The gradient of d6_reciprocal.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of d6_reciprocal.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of d6_reciprocal.bp:
 f11bd4ea0297256d151cdfb909908f7c54ec00866f3c1665749fefa12e9c4555
@@ -39,8 +39,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -150,4 +150,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# d32eb6682fbf16ee78b6eaea493202aab75451bfcebebb33d13286382e7b98b9
+# 7eb2685281ab59ddbe9f5248bf91302928c8ee120e2b33ab85db7423499673c9

@@ -1,4 +1,4 @@
-"""The gradient of d7_reciprocal_square.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of d7_reciprocal_square.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of d7_reciprocal_square.bp:
 fc7c5ca6a8f2eaa8b1e7051d29c85ba22babeaf7155afea3e5f5d4b4a8882c88
@@ -39,8 +39,8 @@ def value_and_grad(params):
     (w,) = _values(params)
     if not type(w) is float:
         return _converted(value_and_grad, params)
-    value, *grads = _value_and_grad(w)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw = _value_and_grad(w)
+    return value, {"w": dJ_dw}
 
 
 def init(seed=0, dtype=np.float64):
@@ -151,4 +151,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# c38c39366629a0d4fa3968179c024b2ba97551aaf4e973821fae74707587988f
+# 1ef1b73e8e04abb269abace90ec9dcbe89f0dc88a0b79ac9c4e913f78904730d

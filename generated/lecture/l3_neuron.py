@@ -1,4 +1,4 @@
-"""The gradient of l3_neuron.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of l3_neuron.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of l3_neuron.bp:
 6c451dd6bd183f2998a6c86ba654905ed53d045c2db8f1277d9fa95fbc6909be
@@ -43,8 +43,8 @@ def value_and_grad(params, x=-2.0, y=2.0):
     w, b = _values(params)
     if not type(w) is type(b) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(w, b, x, y)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
+    return value, {"w": dJ_dw, "b": dJ_db}
 
 
 def init(seed=0, dtype=np.float64):
@@ -155,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 38afd95b68881868d2d7cb35635af52611619b6b43d5876faefeb1d071b7794c
+# d599dd142214230b28c1b4314073c463aa2972c9b6f09a1e8bcf29878da4aced

@@ -1,4 +1,4 @@
-"""The gradient of l4_two_layer.bp, written by bpc 0.2.0 at -O1.
+"""The gradient of l4_two_layer.bp, written by bpc 0.3.0 at -O1.
 
 sha256 of l4_two_layer.bp:
 38fb7389360da0633eb2cbdbb6b9a605236af20cee8ba063518c8c5bad899672
@@ -49,8 +49,8 @@ def value_and_grad(params, x=1.0, y=5.0):
     w1, b1, w2, b2 = _values(params)
     if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, *grads = _value_and_grad(w1, b1, w2, b2, x, y)
-    return value, dict(zip(PARAMS, grads))
+    value, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2 = _value_and_grad(w1, b1, w2, b2, x, y)
+    return value, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
 
 
 def init(seed=0, dtype=np.float64):
@@ -185,4 +185,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 92afbeb71bfd4970d308b1dc5ece70ba5557a1cf685a5d8a92c8b3fbccc9e8b5
+# d56f2d774ee9a17b9f5545a8b09588bad25ab64d04a07647165917ffcc8fb324

@@ -41,6 +41,10 @@ Examples:
 @click.option("--force", is_flag=True, help="Overwrite a file that bpc did not write.")
 @click.option("--verify-ir", is_flag=True, help="Check the program after each pass.")
 @click.option("--report", is_flag=True, help="Say on stderr what runs in tiles at -O2, or why not.")
+@click.option(
+    "--tile", type=click.IntRange(min=1), metavar="ROWS",
+    help="How many rows a tile has at -O2. Default: as many as 1 MB of buffers holds.",
+)  # fmt: skip
 @click.option("--check-format", is_flag=True, help="Check that Black would change nothing.")
 @click.option("--timings", is_flag=True, help="Show on stderr what each stage took and made.")
 def command(
@@ -54,6 +58,7 @@ def command(
     force: bool,
     verify_ir: bool,
     report: bool,
+    tile: int | None,
     check_format: bool,
     timings: bool,
 ) -> None:
@@ -67,7 +72,7 @@ def command(
     try:
         text = compile_source(
             source.text, source.name, level=int(level), settings=dict(settings), wrt=wrt,
-            emit=emit, limit=limit, verify_ir=verify_ir, timings=done,
+            emit=emit, limit=limit, verify_ir=verify_ir, tile=tile, timings=done,
         )  # fmt: skip
         if report:
             tiles(tilings(source, settings=dict(settings), wrt=wrt, emit=emit, limit=limit))

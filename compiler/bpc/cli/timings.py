@@ -1,11 +1,13 @@
 """The table of `bpc compile --timings`: what each stage took, and what came out of it.
 
-stage              seconds   share
-start                0.201   65.9%  the interpreter and its imports
-parse                0.062   20.3%  11 statements
-lower                0.002    0.7%  19 equations
-...
-total                0.305  100.0%
+    stage              seconds   share
+    start                0.201   65.9%  the interpreter and its imports
+    parse                0.062   20.3%  11 statements
+    lower                0.002    0.7%  19 equations
+    ...
+    total                0.305  100.0%
+
+Shares are of the total.
 """
 
 from __future__ import annotations

@@ -109,8 +109,8 @@ def _check(text: str) -> None:
             before += function.count("\n")
             continue
         scope = _Scope()
-        left = scope.without_plain(function, before)
-        for part, scope.before in _parts(left, before):
+        rest = scope.without_plain(function, before)
+        for part, scope.before in _parts(rest, before):
             for node in _parse(part, scope.before).body:
                 scope.walk(node)
         before += function.count("\n")

@@ -16,7 +16,7 @@ from bpc.codegen.spelling import Speller, Term
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
-from bpc.plan import Buffer, Place, Plan, Step
+from bpc.plan import Buffer, Place, Plan, Slice, Step
 from bpc.source import Span
 
 DEEPEST = 20
@@ -72,6 +72,11 @@ class Kernel:
         #: of the body of a loop: the name of the step, and those of its stacks
         self.index = ""
         self.stacks: dict[Var, str] = {}
+        #: what is joined of parts that are written where they belong
+        places = [plan.places.get(o) for e in function.body for o in e.outs]
+        self.joined = {place.whole for place in places if isinstance(place, Slice)}
+        #: those of them that have a name for their memory by now
+        self.opened: set[Var] = set()
         #: what loops read: it has a line of its own before them
         self.looped = {a for e in function.body if e.op == "scan" for a in e.args}
         for equation in function.body:
@@ -159,8 +164,19 @@ class Kernel:
         """A line that writes into memory: `h = np.tanh(z, N_by_16)`, `z += b`, `np.tanh(h, h)`."""
         out, place = equation.out, self.plan.places[equation.out]
         op, note = OPS[equation.op], comment(equation.span)
+        if out in self.joined:
+            self.store(out)  # its parts stand there
+            return
+        if isinstance(place, Slice) and place.whole not in self.opened:
+            self.open_section(equation.adjoint)
+            self.opened.add(place.whole)
+            room = self.memory(place.whole, self.plan.places[place.whole])
+            called = self.known.get(place.whole) or self.claim(place.whole)
+            if called != room:
+                self.lines += layout.statement(self.indent, called, e.name(room), note)
         memory = self.memory(out, place)
-        alone = isinstance(place, Step) and self.uses.get(out, 0) == 1 and out not in self.known
+        inside = isinstance(place, (Step, Slice))
+        alone = inside and self.uses.get(out, 0) == 1 and out not in self.known
         target = memory if alone else self.target(out)
         self.open_section(equation.adjoint)
         terms = [Term(self.code(a), a.type) for a in equation.args]
@@ -192,6 +208,9 @@ class Kernel:
             return self.buffers[place]
         if isinstance(place, Step):
             return f"{self.stacks[place.stack]}[{self.index}]"
+        if isinstance(place, Slice):
+            whole = Term(e.name(self.known[place.whole]), place.whole.type)
+            return self.speller.slice(whole, place.items).text
         return self.known[place] if isinstance(place, Var) else self.claim(out)
 
     def augmented(self, equation: Equation, place: Place) -> Code | None:

@@ -217,9 +217,7 @@ def _rows(indent: int, items: Sequence[str], modern: bool) -> list[str] | None:
     return rows
 
 
-def _opened(
-    indent: int, start: str, text: str, end: str, modern: bool = False
-) -> list[str] | None:
+def _opened(indent: int, start: str, text: str, end: str, modern: bool = False) -> list[str] | None:
     """Give a call or a display between start and end, opened at its last bracket.
 
     None where Black might rather cut at an operator, or at a bracket before.

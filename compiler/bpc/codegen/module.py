@@ -37,10 +37,12 @@ def write_module(
     level: int,
     wrt: tuple[str, ...],
     emit: Collection[str] = (),
+    tile: int | None = None,
 ) -> str:
     """The module's text. There must be plans of `forward`, `cost` and `value_and_grad`.
 
-    `emit` names what else is to be written: functions of `second.KERNELS`, and optimisers.
+    `emit` names what else is to be written: functions of `second.KERNELS`, and optimisers; `tile` is
+    how many rows a tile has, None: as many as its memory leaves in the cache.
     """
     w = Writer(program, source, wrt, plans["cost"].scalars)
     public: list[str] = []
@@ -67,7 +69,7 @@ def write_module(
     tiled = any(plan.tiling is not None for plan in plans.values())
     stacked = bool(second.STACKED & taken.keys())
     lines = [
-        *_tables(w, works, tiled, stacked),
+        *_tables(w, works, tiled, stacked, tile),
         *public,
         *initialisers.functions(w),
         *optimisers.functions(emit),
@@ -106,7 +108,9 @@ def _imports(body: str) -> list[str]:
     return [*lines, ""]
 
 
-def _tables(w: Writer, works: bool, tiled: bool, stacked: bool) -> list[str]:
+def _tables(
+    w: Writer, works: bool, tiled: bool, stacked: bool, tile: int | None
+) -> list[str]:
     """PARAMS, INPUTS, OUTPUTS, and what the checks look up."""
 
     def table(name: str, rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -126,9 +130,8 @@ def _tables(w: Writer, works: bool, tiled: bool, stacked: bool) -> list[str]:
     if works:
         lines.append("_WORK = threading.local()")
     if tiled:
-        lines.append(
-            "TILE_BYTES = 2**20  # of memory for a tile of the rows: what stays in the cache"
-        )
+        lines.append(f"TILE_ROWS = {tile}  # None: as many as TILE_BYTES of memory hold")
+        lines.append("TILE_BYTES = 2**20  # what stays in the cache")
     if stacked:
         lines.append("STACK_BYTES = 2**24  # of memory for derivatives that are computed together")
     if not w.scalars:

@@ -64,18 +64,19 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     inputs = w.needed(kernel)
     each = which == "per_example"
     along = "likes" if kernel.name == REVERSED else "varied"
-    dims = (w.program.batch,) if each else w.program.columns
+    dims = (w.program.batch if each else w.program.columns[0], *w.program.columns[1:])
     entries = _entries(kernel, dims[0])
     names = w.speller.names
-    loops = {names[d]: text for d, text in zip(dims, ("count", "first"))}
+    every = f'dims["{names[dims[0]]}"]' if each else ""
+    loops = {names[d]: text for d, text in zip(dims, ("count", "first", every))}
     known = {*call.dims, *(call.work or ()), *(names[d] for d in entries.dims())} - {"dtype"}
-    known = known | {names[dims[0]]} if each else known - loops.keys()
+    known = known - loops.keys() | ({names[dims[0]]} if each else set())
     lines, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call(sorted(known)))
     if not kernel.results:
         return [*lines, f"    return {'{}' if each else 'np.zeros((0, 0))'}"]
     if each:
         lines += layout.statement(4, "axes", name(_axes(w, [*w.program.params, *inputs])))
-        total, arrays = f'dims["{names[dims[0]]}"]', "some"
+        total, arrays = every, "some"
     else:
         lines += layout.statement(4, "varied", name(_varied(w, inputs)))
         lines += _likes(w) if kernel.name == REVERSED else []

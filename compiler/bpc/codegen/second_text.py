@@ -113,7 +113,9 @@ def _gradients(outputs, likes, keys, varied, stacks):
     for key, v, parts in zip(keys, varied, zip(*stacks)):
         whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
         for output, like, part in zip(outputs, likes, np.split(whole, ends)):
-            result[output][key] = np.array(part.reshape(like.shape + v.shape), order="C")
+            result[output][key] = np.array(
+                part.reshape(like.shape + v.shape), order="C"
+            )
     return result
 
 

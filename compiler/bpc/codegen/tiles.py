@@ -106,7 +106,10 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     maker = f"lambda {rows}: _{function.name}_tile_work({', '.join(tile.work)})"
     used = {back[d] for d in tile.work if d in back and d != rows} | {tiling.dim}
     used |= {d for v in totals for a in v.type.shape for d in a.size.dims()}
-    tiled = Tiled(spare, [dim, maker, "dtype", *shapes], sorted(used))
+    used |= {d for steps, _ in tiling.loops for d in steps.dims()}
+    loops = [f"({w.speller.size(steps).text}, {arrays})" for steps, arrays in tiling.loops]
+    by_step = [f"loops=[{', '.join(loops)}]"] if loops else []
+    tiled = Tiled(spare, [dim, maker, "dtype", *shapes, *by_step], sorted(used))
     plans = [tiling.before, tiling.after]
     made_by, sizes = workspaces.function(w, function.name, plans, w.program.dims, tiled)
     return [*lines, *tile.lines, *made_by], Call(dims, sizes, given, loose)

@@ -7,6 +7,7 @@ import numpy as np
 # The generated module has its own.
 _WORK = threading.local()
 TILE_BYTES = 0
+TILE_ROWS: int | None = None
 
 
 def _key(function, arrays):
@@ -65,24 +66,37 @@ def _stored(out, results):
         return results
     for name, result in results.items():
         if out[name] is not result:
+            if out[name].shape != result.shape or out[name].dtype != result.dtype:
+                raise ValueError(
+                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
+                )
             out[name][...] = result
     return out
 
 
-def _tiles(count, memory, dtype, *shapes):
+def _tiles(count, memory, dtype, *shapes, loops=()):
     """The rows of a tile, memory for one and for the rest, and arrays to add up in.
 
-    The memory of a tile takes about TILE_BYTES; more where the sums are so large that it takes
-    long to add them up.
+    The memory of a tile, or of a step of the loops in it, takes about TILE_BYTES; more where the
+    sums are so large that it takes long to add them up.
     """
-    each = max(_size(memory(2)) - _size(memory(1)), 1)
+    each = max(_at_once(memory(2), loops) - _at_once(memory(1), loops), 1)
     sums = [np.empty(shape) for shape in shapes]
     rows = max(TILE_BYTES, 4 * dtype.itemsize * sum(s.size for s in sums)) // each
-    rows = max(rows, 1)
+    rows = TILE_ROWS or max(rows, 1)
     if rows >= count:
         return count, memory(count), (), (), ()
     spare = [np.empty(shape, dtype) for shape in shapes]
     return rows, memory(rows), memory(count % rows), spare, sums
+
+
+def _at_once(work, loops):
+    """Bytes of a workspace, whose first arrays loops go through: (steps, arrays) for each."""
+    total = 0
+    for steps, arrays in loops:
+        total += _size(work[:arrays]) // max(steps, 1)
+        work = work[arrays:]
+    return total + _size(work)
 
 
 def _added_up(tile, count, tiles, *into):

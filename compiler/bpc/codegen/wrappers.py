@@ -18,7 +18,7 @@ def public(w: Writer, function: Function, kernel: Call) -> list[str]:
     inputs = w.needed(function)
     rng = ["rng=None"] if takes_rng(w, function) else []
     names = ["params", *defaults(w, inputs), *rng]
-    if kernel.work is not None and function.name == "value_and_grad":
+    if function.name == "value_and_grad" and not w.scalars:
         names.append("out=None")
     lines = layout.signature(0, function.name, names, modern=True)
     lines += _docstring(w, function, inputs)
@@ -79,6 +79,10 @@ def _docstring(w: Writer, function: Function, inputs: Sequence[Argument]) -> lis
         lines.append(
             f"    {'rng'.ljust(width)}  {'Generator'.ljust(wide)}  for dropout; None drops nothing"
         )
+    if function.name == "value_and_grad" and not w.scalars:
+        lines.append(
+            f"    {'out'.ljust(width)}  {'dict'.ljust(wide)}  arrays for the derivatives; None makes them"
+        )
     return [*lines, '    """']
 
 
@@ -119,6 +123,14 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     if function.name == "value_and_grad":
         if not count:
             return [*lines, f"    return {call}, {{}}"]
+        if few is not None:  # a display is quicker than zip
+            free = w.locals()
+            value, *grads = (free.claim(n) for n in ("value", *function.labels[1:]))
+            entries = [
+                (f'"{k}"', g) for k, g in zip(w.wrt or (a.key for a in w.program.params), grads)
+            ]
+            lines += layout.statement(4, ", ".join([value, *grads]), expression.name(call))
+            return [*lines, *layout.dictionary(4, f"return {value},", entries)]
         lines.append(f"    value, *grads = {call}")
         return [*lines, f"    return value, dict(zip({keys}, grads))"]
     if count > 1:
@@ -176,7 +188,9 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
     pairs = f"zip({keys}, {'results' if scalar else 'map(np.ascontiguousarray, results)'})"
     if function.name == "forward":
         return [*lines, f"    return dict({pairs})"]
-    return [*lines, f"    return float(value), dict({pairs})"]
+    call = f"dict({pairs})"
+    lines.append(f"    grads = {call}")
+    return [*lines, "    return float(value), _stored(out, grads)"]
 
 
 def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:

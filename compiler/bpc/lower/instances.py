@@ -36,6 +36,7 @@ class Instance:
     failed: bool = False  # then what it lacks is no further mistake
     members: dict[Key, Any] = field(default_factory=dict)
     spellings: dict[str, Key] = field(default_factory=dict)
+    families: dict[str, bool] = field(default_factory=dict)  # whether a name has superscripts
 
     @property
     def prefix(self) -> str:
@@ -56,6 +57,7 @@ class Instance:
         """Own a param or a call; the spelling must be free."""
         self.members[key] = member
         self.spellings[spelling(key)] = key
+        self.families.setdefault(key[0], key[1] is not None)
 
     def instance(self, key: Key) -> Any:
         """The param or call that a name means after `.`, or None."""

@@ -105,7 +105,7 @@ def _conflict(
 
 def _mixed(owner: Instance, key: Key) -> Problem | None:
     """What is wrong with `up` where there is `up[1]`, or the reverse."""
-    if any(k[0] == key[0] and (k[1] is None) is not (key[1] is None) for k in owner.members):
+    if owner.families.get(key[0], key[1] is not None) is not (key[1] is not None):
         return Problem("BP108", "give one of the two another name", name=key[0])
     return None
 

@@ -346,6 +346,85 @@ def _einsum_rows(
     return result.index(letter) if letter in result else SUM
 
 
+def _einsum_parts(m: Builder, *xs: Expr, operands: tuple[str, ...], result: str) -> Expr | None:
+    """A product of two matrices, after neighbours are laid out as one axis; or None."""
+    if len(xs) != 2 or any(len(set(o)) < len(o) for o in operands):
+        return None
+    a, b = operands
+    shape = tuple({**dict(zip(a, xs[0].shape)), **dict(zip(b, xs[1].shape))}[c] for c in result)
+    parts = _together((a, b, result))
+    laid = [_merged(m, x, o, parts) for x, o in zip(xs, operands)]
+    a, b, short = ("".join(c for c in o if c in parts) for o in (a, b, result))
+    both = set(a) & set(b)
+    if (
+        both & set(short)
+        or len(both) != 1
+        or max(len(a), len(b)) > 2
+        or (set(a) ^ set(b)) - set(short)
+    ):
+        if len(parts) == len({*operands[0], *operands[1]}):
+            return None
+        y = m.emit("einsum", *laid, operands=(a, b), result=short)
+    else:
+        (inner,) = both
+        left, right = laid
+        if short and short[0] not in a:
+            (left, right), (a, b) = (right, left), (b, a)
+        left = m.emit("transpose", left, order=(1, 0)) if a[0] == inner and len(a) > 1 else left
+        right = m.emit("transpose", right, order=(1, 0)) if b[-1] == inner and len(b) > 1 else right
+        y = m.emit("matmul", left, right)
+    return y if y.shape == shape else m.emit("reshape", y, shape=shape)
+
+
+def _together(words: tuple[str, ...]) -> dict[str, str]:
+    """Letters that follow each other wherever they stand, by the first of them."""
+    parts: dict[str, str] = {}
+    for c in dict.fromkeys("".join(words)):
+        before = {w[w.index(c) - 1] if w.index(c) else "" for w in words if c in w}
+        (first,) = before if len(before) == 1 else ("",)
+        if first and all(c in w for w in words if first in w):
+            head = next(k for k, part in parts.items() if first in part)
+            parts[head] += c
+        else:
+            parts[c] = c
+    return parts
+
+
+def _merged(m: Builder, x: Expr, letters: str, parts: dict[str, str]) -> Expr:
+    """The axes of each part laid out as one."""
+    sizes = dict(zip(letters, x.shape))
+    whole = [[sizes[i] for i in parts[c]] for c in letters if c in parts]
+    shape = tuple(a[0] if len(a) == 1 else Axis(product(i.size for i in a)) for a in whole)
+    return x if shape == x.shape else m.emit("reshape", x, shape=shape)
+
+
+def _einsum_into(c: Any, out: Any, *xs: Any, operands: tuple[str, ...], result: str) -> Any:
+    """One product for each of a batch where the letters allow it: np.einsum's own loop is slow."""
+    axes = _batched(operands, result)
+    if axes is None:
+        spec = f'"{",".join(operands)}->{result}"'
+        return c.call("np.einsum", spec, *xs, c.keyword("out", out.code.text))
+    return c.call("np.matmul", *xs, out, c.keyword("axes", axes))
+
+
+def _batched(operands: tuple[str, ...], result: str) -> list[tuple[int, int]] | None:
+    """The axes of the matrices that np.matmul multiplies in an einsum; None where it is none."""
+    if len(operands) != 2:
+        return None
+    a, b = operands
+    stacked = [c for c in result if c in a and c in b]
+    left, right = ([c for c in o if c in result and c not in stacked] for o in operands)
+    inner = [c for c in a if c in b and c not in result]
+    if not len(left) == len(right) == len(inner) == 1:
+        return None
+    axes = []
+    for word, (row, column) in zip((a, b, result), (left + inner, inner + right, left + right)):
+        if len(word) != len(stacked) + 2 or [c for c in word if c in stacked] != stacked:
+            return None
+        axes.append((word.index(row), word.index(column)))
+    return axes
+
+
 array(
     "einsum",
     'Sums of products by letters: `einsum("ij,jk->ik", a, b)`.',
@@ -356,9 +435,8 @@ array(
     infer=_einsum_type,
     vjp=_einsum_vjp,
     numpy=_einsum_spelling,
-    into=lambda c, out, *xs, operands, result: c.call(
-        "np.einsum", f'"{",".join(operands)}->{result}"', *xs, c.keyword("out", out.code.text)
-    ),
+    expand=_einsum_parts,
+    into=_einsum_into,
     cases=(
         (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}),
         (((2, 3, 4), (4, 5), (3,)), {"spec": "bij,jk,i->bk"}),

@@ -130,8 +130,14 @@ def _add_window_rows(parts, shape, size, stride=(1, 1), dilation=(1, 1), out=Non
     out.fill(0.0)
     rows, columns = _places_of_windows(shape, size, stride, dilation)
     parts = parts.reshape(shape[0], rows, columns, *size, shape[3])
-    places = (parts[:, :, :, i, j] for i, j in np.ndindex(*size))
-    _overlap(out, places, size, stride, dilation)
+    if dilation[1] > 1:
+        places = (parts[:, :, :, i, j] for i, j in np.ndindex(*size))
+        _overlap(out, places, size, stride, dilation)
+        return out
+    # The entries of a window that stand in one row of the image lie together.
+    for i, j in np.ndindex(size[0], columns):
+        at = out[:, i * dilation[0] :: stride[0], j * stride[1] :][:, :rows, : size[1]]
+        at += parts[:, :, j, i]
     return out
 
 

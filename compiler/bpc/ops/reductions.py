@@ -380,11 +380,12 @@ def top_of(m: Builder, x: Expr, axes: tuple[int, ...], finite: bool = False) -> 
     return m.emit("top", x, axes=axes, finite=finite)
 
 
-def _logsumexp_parts(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
+def logsumexp_parts(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
+    """The logarithm of a sum of exponentials, the largest of which is 1; -inf of nothing."""
     top = top_of(m, x, axes, True)
-    added = total(m, m.exp(x - m.broadcast_to(top, x.shape)), axes, True)
+    added = m.emit("sum", m.exp(x - m.broadcast_to(top, x.shape)), axes=axes, keep=True)
     empty = added.eq(0)
-    result = m.select(empty, float("-inf"), m.log(m.select(empty, 1.0, added)) + top)
+    result = m.log(added + m.real(empty)) + m.select(empty, float("-inf"), top)
     return result if keep else m.squeeze(result, axes=axes)
 
 
@@ -409,7 +410,7 @@ reduction(
     "log(sum(exp(x))), shifted by the maximum; -inf with gradient 0 where all entries are.",
     "_logsumexp",
     _logsumexp,
-    expand=_logsumexp_parts,
+    expand=logsumexp_parts,
 )
 reduction("any", "Whether some entry is true.", ".any", None, kind="bool")
 reduction("all", "Whether every entry is true.", ".all", None, kind="bool")

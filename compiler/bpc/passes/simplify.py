@@ -37,7 +37,7 @@ def _rule(view: View, equation: Equation) -> Found:
         folded = _fold(equation)
         if folded is not None:
             return folded
-    if op in ARITHMETIC and args[0] is not args[-1] and all([_bare(view, a) for a in args]):
+    if op in ARITHMETIC and args[0] is not args[1] and _bare(view, args):
         return None
     rule = RULES.get(op)
     if op in MOVES and _moves_a_number(view, equation):
@@ -48,14 +48,17 @@ def _rule(view: View, equation: Equation) -> Found:
     return found
 
 
-def _bare(view: View, atom: Atom) -> bool:
-    """Whether an argument gives arithmetic nothing to look at: most do not."""
-    if isinstance(atom, Literal):
-        return False
-    made = view.made(atom)
-    if made is None or made.op not in TELLING:
-        return True
-    return made.op == "mul" and not isinstance(made.args[0], Literal)
+def _bare(view: View, args: tuple[Atom, ...]) -> bool:
+    """Whether arguments give arithmetic nothing to look at: most do not."""
+    for atom in args:
+        if isinstance(atom, Literal):
+            return False
+        made = view.made(atom)
+        if made is None or made.op not in TELLING:
+            continue
+        if made.op != "mul" or isinstance(made.args[0], Literal):
+            return False
+    return True
 
 
 def _fold(equation: Equation) -> Found:

@@ -18,6 +18,8 @@ from bpc.ops import OPS
 from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
+from bpc.schedule.pieces import in_pieces, pieces
+from bpc.schedule.steps import shows
 from bpc.types import Type
 
 #: what always stays: results and arguments
@@ -29,8 +31,8 @@ def assign(plan: Plan, given: bool = True) -> Plan:
 
     With `given` the caller gives the memory of results.
     """
-    function = _direct(live(plan.function, strict=True))
-    function = settled(_own_results(function) if given else function)
+    function = direct(live(plan.function, strict=True))
+    function = settled(in_pieces(_own_results(function) if given else function))
     function, constants = _constants(function, given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
@@ -72,13 +74,23 @@ def _place(function: Function, memory: _Memory, wanted: dict[Var, Place]) -> Non
     last = _last_readers(function, owners)
     made = {o: e for e in function.body for o in e.outs}
     holds: dict[Var, Buffer] = {}
+    slices = pieces(function, {v for v, place in wanted.items() if isinstance(place, Var)})
     for i, e in enumerate(function.body):
         ending = {o for a in variables(e.args) for o in owners[a] if last[o] == i}
         if e.op == "scan":
             holds |= _loop(Loop.of(e), memory)
         elif writes(e):
             taken = _taken_over(e, owners, ending, made)
-            if e.out in wanted:
+            if e.out in slices:
+                memory.places[e.out] = slices[e.out]
+                joined = slices[e.out].whole
+                if joined in wanted:
+                    memory.places[joined] = wanted[joined]
+                elif joined not in holds:
+                    memory.places[joined] = holds[joined] = memory.take(joined.type)
+            elif e.out in memory.places:
+                pass  # joined of parts, the first of which was given memory
+            elif e.out in wanted:
                 memory.places[e.out] = wanted[e.out]
             elif taken is not None:
                 memory.places[e.out] = taken
@@ -118,12 +130,12 @@ def writes(e: Equation) -> bool:
     return bool(OPS[e.op].into) and len(e.outs) == 1 and bool(e.out.type.shape)
 
 
-def _direct(function: Function) -> Function:
+def direct(function: Function) -> Function:
     """The function, and its loops, with values under the name that they are given next.
 
     u = mul(g, x); dw = u    ->    dw = mul(g, x)
     """
-    function = map_bodies(function, _direct)
+    function = map_bodies(function, direct)
     made = {o for e in function.body for o in e.outs}
     called: dict[Atom, Var] = {}
     for e in reversed(function.body):
@@ -158,8 +170,8 @@ def _own_results(function: Function) -> Function:
     body, results = list(function.body), []
     for r in function.results:
         maker = made.get(r) if isinstance(r, Var) else None
-        shows = maker is not None and (maker.op == "scan" or OPS[maker.op].view)
-        if isinstance(r, Var) and shows and r.type.shape:
+        shared = maker is not None and (maker.op == "scan" or shows(maker))
+        if isinstance(r, Var) and shared and r.type.shape:
             copy = Var(r.name, r.type)
             span = body[-1].span
             body.append(Equation("copy", (r,), (copy,), span, (), body[-1].adjoint))
@@ -197,7 +209,7 @@ def _owners(body: Iterable[Equation]) -> _Owners:
             read = frozenset(o for a in variables(e.args) for o in owners[a])
             stacks = frozenset(e.outs[Loop.of(e).carries :])
             owners |= {o: read | stacks | {o} for o in e.outs if o not in stacks}
-        elif OPS[e.op].view and isinstance(e.args[0], Var):
+        elif shows(e) and isinstance(e.args[0], Var):
             owners[e.out] = owners[e.args[0]]
     return owners
 
@@ -222,6 +234,6 @@ def _taken_over(
     for arg in variables(e.args):
         same = arg in ending and arg.type == e.out.type and arg in made
         alone = all(arg not in owners[a] or a is arg for a in variables(e.args))
-        if same and alone and made[arg].op != "scan" and not OPS[made[arg].op].view:
+        if same and alone and made[arg].op != "scan" and not shows(made[arg]):
             return arg
     return None

@@ -13,6 +13,7 @@ from dataclasses import replace
 from bpc.ir import Equation, Function, Var, variables
 from bpc.ops import OPS
 from bpc.ops.loops import Loop, map_bodies
+from bpc.schedule.steps import shows
 
 
 def settled(function: Function) -> Function:
@@ -69,7 +70,7 @@ def _roots(body: list[Equation]) -> dict[Var, Var]:
     """What each view is taken of."""
     roots: dict[Var, Var] = {}
     for e in body:
-        if OPS[e.op].view and isinstance(e.args[0], Var):
+        if shows(e) and isinstance(e.args[0], Var):
             roots[e.out] = roots.get(e.args[0], e.args[0])
     return roots
 

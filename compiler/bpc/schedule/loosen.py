@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
-from bpc.schedule.steps import memory
+from bpc.schedule.steps import memory, shows
 from bpc.source import Span
 from bpc.types import ONE, Shape
 
@@ -255,7 +255,7 @@ def _own(
 def _root(var: Var, made: dict[Var, Equation]) -> tuple[Var, bool]:
     """The variable whose memory this one shows, and whether it shows all of it in order."""
     contiguous = True
-    while var in made and OPS[made[var].op].view:
+    while var in made and shows(made[var]):
         equation = made[var]
         if equation.op not in ("identity", "reshape", "expand_dims", "stop"):
             contiguous = False
@@ -284,4 +284,4 @@ def _fresh(loop: Loop, out: Var, outside: dict[Var, Equation]) -> bool:
     init = loop.inits[position]
     filled = isinstance(init, Var) and init in outside and outside[init].op == "full"
     filled = filled and loop.inits.count(init) == 1
-    return own and root in made and not OPS[made[root].op].view and filled
+    return own and root in made and not shows(made[root]) and filled

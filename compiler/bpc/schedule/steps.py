@@ -69,6 +69,12 @@ def totals(loop: Loop) -> dict[Var, Var]:
     return found
 
 
+def shows(e: Equation) -> bool:
+    """Whether a result may show memory of the first argument: views, entries by a number, labels."""
+    entry = e.op == "gather" and not any(a.type.rank for a in e.args[1:])
+    return OPS[e.op].view or entry or e.op == "checked_label"
+
+
 def memory(var: Var, made: dict[Var, Equation]) -> set[Var]:
     """The values whose memory a value may share."""
     found: set[Var] = set()
@@ -79,6 +85,6 @@ def memory(var: Var, made: dict[Var, Equation]) -> set[Var]:
             continue
         found.add(var)
         e = made.get(var)
-        if e is not None and (e.op == "scan" or OPS[e.op].view):
+        if e is not None and (e.op == "scan" or shows(e)):
             waiting += variables(e.args)
     return found

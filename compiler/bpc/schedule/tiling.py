@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Var
 from bpc.ops import OPS
-from bpc.plan import Plan, Tiling
-from bpc.schedule.buffers import assign, writes
+from bpc.ops.loops import Loop
+from bpc.plan import Buffer, Plan, Tiling
+from bpc.schedule.buffers import assign, direct, writes
 from bpc.schedule.loosen import loosen
 from bpc.schedule.tiles import Tiles, choose
+from bpc.sizes import Size, dim
 from bpc.source import Span
 
 
@@ -30,9 +32,10 @@ def tiled(
     if any(found.stored) or any(v not in function.results for v in summed[found.totals :]):
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
-    tile = assign(Plan(_copied(loosen(found.tile, False, start), found.totals), False))
+    tile = assign(Plan(_copied(direct(loosen(found.tile, False, start)), found.totals), False))
     if not tile.buffers:
         return None  # it keeps nothing that a cache could hold
+    tile, loops = _by_steps(tile, dim(found.rows))
     before = loosen(found.before, False, start, own=False)
     return Tiling(
         dim=found.dim,
@@ -44,6 +47,7 @@ def tiled(
         summed=summed,
         totals=found.totals,
         order=order,
+        loops=loops,
     )
 
 
@@ -77,6 +81,18 @@ def _with_views(found: Tiles) -> Tiles:
     before = replace(found.before, results=results, labels=labels)
     sliced = tuple(found.sliced[i] for i in kept)
     return replace(found, before=before, tile=tile, sliced=sliced)
+
+
+def _by_steps(tile: Plan, rows: Size) -> tuple[Plan, tuple[tuple[Size, int], ...]]:
+    """The plan with its stacks first, and for the steps of each loop how many have so many entries."""
+    left, first = list(tile.buffers), list[Buffer]()
+    loops = []
+    for length in dict.fromkeys(Loop.of(e).length for e in tile.function.body if e.op == "scan"):
+        stacks = [b for b in left if b.type.shape[0].size in (length, length * rows)]
+        first += stacks
+        left = [b for b in left if b not in stacks]
+        loops.append((length, len(stacks)))
+    return replace(tile, buffers=(*first, *left)), tuple(loops)
 
 
 def _copied(function: Function, totals: int) -> Function:

@@ -873,6 +873,8 @@ def test_no_params(level: int) -> None:
     assert m.hessian({}, np.ones(3)).shape == (0, 0)
     assert m.jacobian({}, np.ones(3)) == {"y": {}}
     assert m.per_example({}, np.ones(3)) == {}
+    m = bpc.load("cost J = 2\noutput y = 3.0, k = 1", level=level, emit=("hessian", "jacobian"))
+    assert m.hessian({}).shape == (0, 0) and m.jacobian({}) == {"y": {}}
     m = bpc.load("dim D\nparam w: [D]\ncost J = sum(w^3)\noutput y = sum(w)", level=level,
                  emit=("hessian", "jacobian"))  # fmt: skip
     empty = {"w": np.ones(0)}

@@ -150,9 +150,7 @@ def unnamed(function: Function, atoms: Iterable[Atom]) -> Function:
     """The function with some variables that need no line of their own any more; parameters stay."""
     params = set(function.params)
     quiet: dict[Atom, Var] = {
-        a: Var(a.name, a.type)
-        for a in atoms
-        if isinstance(a, Var) and a.named and a not in params
+        a: Var(a.name, a.type) for a in atoms if isinstance(a, Var) and a.named and a not in params
     }
     body = tuple(
         replace(

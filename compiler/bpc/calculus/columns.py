@@ -46,8 +46,8 @@ def columns(
     The last parameters of the function are the tangents; those of the new one are stacks of them.
     Of one tangent alone they are the rows of the identity from `first` on, and no parameters.
     """
-    if not function.results:  # nor anything to be varied
-        return replace(function, name=f"{function.name}s", body=())
+    if not function.results or not places:  # nor anything to be varied
+        return replace(function, name=f"{function.name}s", body=(), results=(), labels=())
     length = dim(count)
     m = Builder(places[0])
     given = tuple(function.params[: len(function.params) - len(tangents)])

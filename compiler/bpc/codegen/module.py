@@ -108,9 +108,7 @@ def _imports(body: str) -> list[str]:
     return [*lines, ""]
 
 
-def _tables(
-    w: Writer, works: bool, tiled: bool, stacked: bool, tile: int | None
-) -> list[str]:
+def _tables(w: Writer, works: bool, tiled: bool, stacked: bool, tile: int | None) -> list[str]:
     """PARAMS, INPUTS, OUTPUTS, and what the checks look up."""
 
     def table(name: str, rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -72,8 +72,8 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     known = {*call.dims, *(call.work or ()), *(names[d] for d in entries.dims())} - {"dtype"}
     known = known - loops.keys() | ({names[dims[0]]} if each else set())
     lines, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call(sorted(known)))
-    if not kernel.results:
-        return [*lines, f"    return {'{}' if each else 'np.zeros((0, 0))'}"]
+    if not kernel.results:  # nothing varies
+        return [*lines, f"    return {_nothing(w)[which]}"]
     if each:
         lines += layout.statement(4, "axes", name(_axes(w, [*w.program.params, *inputs])))
         total, arrays = every, "some"
@@ -109,6 +109,14 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     if kernel.name == REVERSED:
         return [*lines, f"    return _gradients(outputs, likes, {_keys(w)}, varied, stacks)"]
     return [*lines, f"    return _derivatives(outputs, {_keys(w)}, varied, stacks)"]
+
+
+def _nothing(w: Writer) -> dict[str, str]:
+    """What the functions return where there is nothing to differentiate by."""
+    outputs = w.program.functions.get("forward")
+    labels = [outputs.labels[i] for i in _reals(outputs)] if outputs else []
+    entries = ", ".join(f'"{label}": {{}}' for label in labels)
+    return {"hessian": "np.zeros((0, 0))", "jacobian": f"{{{entries}}}", "per_example": "{}"}
 
 
 def _likes(w: Writer) -> list[str]:

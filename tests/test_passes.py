@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from bpc.calculus.columns import columns as together
+from bpc.calculus.columns import examples
+from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.reverse import gradient
-from bpc.compiler import ADJOINT, LOOPS, PRIMAL, WRITTEN_OUT, front
+from bpc.compiler import ADJOINT, AT_ONCE, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, along, front, run
 from bpc.ir import Var
 from bpc.passes import (
+    columns,
     cse,
     dce,
     expand,
@@ -20,7 +24,9 @@ from bpc.passes import (
     share,
     simplify,
     sink,
+    squeeze,
     stabilise,
+    units,
     unstack,
 )
 from bpc.printer import print_function
@@ -42,9 +48,17 @@ PASSES = {
     "expand": expand,
     "unstack": unstack,
     "gates": gates,
+    "columns": columns,
+    "units": units,
+    "squeeze": squeeze,
     "share": share,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
+
+
+def tidy(function):
+    """A function without what the reverse pass leaves to be simplified."""
+    return run(function, ADJOINT[1], check=True)
 
 
 def before(path):
@@ -55,6 +69,18 @@ def before(path):
     cost = program.functions["cost"]
     if which not in ON_PRIMAL:
         cost = gradient(cost, tuple(a.var for a in program.params), Span(source, 0, 0))
+    if which in ("columns", "units"):  # of a Hessian
+        varied = tuple(a.var for a in program.params)
+        tangents = tuple(map(dotted, varied))
+        hvp = along(jvp(cost, varied, tangents, "hvp"))
+        cost = together(tidy(hvp), tangents, "columns", "first", [Span(source, 0, 0)])
+    if which == "units":
+        cost = tidy(columns(cost))
+    if which == "squeeze":  # of gradients of examples
+        cost = tidy(cost)
+        cost = tidy(
+            columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
+        )
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
@@ -94,7 +120,7 @@ def test_every_pass_has_a_case():
         for table in (PRIMAL, ADJOINT, LOOPS, WRITTEN_OUT)
         for level in table.values()
         for p in level
-    }
+    } | {p.__name__ for p in (AT_ONCE, *STACKS)}
     assert used <= set(PASSES)
 
 

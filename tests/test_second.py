@@ -834,6 +834,38 @@ def test_one_param(level: int) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+def test_few_outputs(level: int) -> None:
+    """Where the outputs have fewer entries, each is differentiated backwards: the same Jacobian."""
+    text = """dim N
+input x: [N, 3], i: int
+param W: [3, 4], b: [4], unused: [2]
+h = mean(tanh(x @ W + b), axis=0)
+s = sum(h^2)
+k = i + 1
+cost J = s
+"""
+    params, inputs = net_data(4)
+    params = {"W": params["W"], "b": params["b"], "unused": np.ones(2)}
+    given = {"x": inputs["x"], "i": np.array(3)}
+    rest = "output h, s, k, b\n"
+    forward = bpc.load(text + "output h, s, k, b, x\n", level=level, emit=("jacobian",))
+    expected = forward.jacobian(params, **read_by(forward.jacobian, given))
+    for outputs in (rest, "output h, k\n", "output s\n"):
+        code = bpc.compile_source(text + outputs, level=level, emit=("jacobian",))
+        assert "def _vjps(" in code and "def _jacobians(" not in code
+        m = bpc.load(text + outputs, level=level, emit=("jacobian",), verify_ir=True)
+        for size in (2**24, 0):
+            m.STACK_BYTES = size
+            found = m.jacobian(params, **read_by(m.jacobian, given))
+            assert list(found) == [x for x in "hsb" if x in outputs.partition(" ")[2]]
+            for output, blocks in found.items():
+                own(list(blocks.items()), [*params.items(), *given.items()], output)
+                for key, block in blocks.items():
+                    assert block.shape == expected[output][key].shape
+                    np.testing.assert_allclose(block, expected[output][key], atol=1e-13)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_no_params(level: int) -> None:
     """Nothing to be varied: a matrix without entries."""
     m = bpc.load("dim N\ninput x: [N]\ncost J = sum(x^2)\noutput y = 2 * x", level=level,
@@ -841,6 +873,8 @@ def test_no_params(level: int) -> None:
     assert m.hessian({}, np.ones(3)).shape == (0, 0)
     assert m.jacobian({}, np.ones(3)) == {"y": {}}
     assert m.per_example({}, np.ones(3)) == {}
+    m = bpc.load("cost J = 2\noutput y = 3.0, k = 1", level=level, emit=("hessian", "jacobian"))
+    assert m.hessian({}).shape == (0, 0) and m.jacobian({}) == {"y": {}}
     m = bpc.load("dim D\nparam w: [D]\ncost J = sum(w^3)\noutput y = sum(w)", level=level,
                  emit=("hessian", "jacobian"))  # fmt: skip
     empty = {"w": np.ones(0)}
@@ -854,12 +888,14 @@ def test_dropout_of_each_example(level: int) -> None:
     for h in ("dropout(tanh(x @ W + b), 0.5)", "dropout(tanh(x @ W + b).T, 0.5).T", LOOPED):
         head, _, last = h.rpartition("\n")
         text = NET.replace("h = tanh(x @ W + b)", f"{head}\nh = {last}")
-        m = bpc.load(text, level=level, emit=("per_example",))
+        m = bpc.load(text, level=level, emit=("per_example",), verify_ir=True)
         params, inputs = net_data()
-        each = m.per_example(params, **inputs, rng=np.random.default_rng(5))
         _, grads = m.value_and_grad(params, **inputs, rng=np.random.default_rng(5))
-        for key, grad in grads.items():
-            np.testing.assert_allclose(each[key].mean(0), grad, rtol=1e-9, atol=1e-12)
+        for size in (2**24, 0, 1500):
+            m.STACK_BYTES = size
+            each = m.per_example(params, **inputs, rng=np.random.default_rng(5))
+            for key, grad in grads.items():
+                np.testing.assert_allclose(each[key].mean(0), grad, rtol=1e-9, atol=1e-12)
 
 
 LOOPED = """scan t in 0..2 carry (s = zeros(N, 4)) { s = dropout(tanh(x @ W + b + s), 0.5) }

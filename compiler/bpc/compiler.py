@@ -11,25 +11,25 @@ from pathlib import Path
 from types import ModuleType
 
 from bpc import lib
-from bpc.calculus.columns import columns, examples
+from bpc.calculus.columns import columns, examples, reversed_mode
 from bpc.calculus.examples import batch
 from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.inside import expand
 from bpc.calculus.reverse import gradient
 from bpc.codegen.module import write_module
 from bpc.codegen.optimisers import OPTIMISERS
-from bpc.codegen.second import COLUMNS, KERNELS, STACKED
+from bpc.codegen.second import COLUMNS, KERNELS, REVERSED, STACKED
 from bpc.cost import Contract, contract, header
 from bpc.cost.memory import Printed
 from bpc.diagnostics import did_you_mean
-from bpc.ir import Function, Program, unnamed
+from bpc.ir import Function, Program, Var, unnamed
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
-from bpc.passes import ADJOINT, INNER, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, Pass
-from bpc.passes.columns import columns as at_once
+from bpc.passes import ADJOINT, AT_ONCE, INNER, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, Pass
 from bpc.schedule import all_scalar, arrange
 from bpc.schedule.tiles import Tiles, Whole, choose, split
+from bpc.sizes import size
 from bpc.source import Source, Span
 from bpc.syntax import Model
 from bpc.verify import verify
@@ -322,8 +322,9 @@ def extend(
     reals = forward and [r for r in forward.results if r.type.kind == "real"]
     if "jacobian" in emit and not reals:
         raise UsageError("--emit jacobian: the program has no real `output` to differentiate")
-    counts = _counted(program.dims)
-    program = replace(program, columns=counts if COLUMNS.keys() & emit else (), whole=STACKED)
+    counts = count, first, every = _counted(program.dims)
+    many = COLUMNS.keys() & emit or "per_example" in emit
+    program = replace(program, columns=counts if many else (), whole=STACKED)
     places = [e.span for e in functions["cost"].body]
     places += [a.span for a in (*program.params, *program.inputs)]
     plain = _plain(program)
@@ -335,26 +336,38 @@ def extend(
             if plain or name not in COLUMNS:
                 functions[needed] = function
             if name in COLUMNS:
-                together = columns(function, tangents, *counts, places)
+                together = columns(function, tangents, count, first, places)
                 functions[COLUMNS[name]] = together
+    if "jacobian" in emit and not plain and _fewer(functions["forward"], varied):
+        by_outputs = reversed_mode(functions["forward"], varied, places[0])
+        functions[REVERSED] = columns(*by_outputs, count, first, places)
+        del functions[COLUMNS["jacobian"]]
     if "per_example" in emit:
         both = functions["value_and_grad"]
         results, labels = both.results[1:], both.labels[1:]
-        functions["per_example"] = examples(both, results, labels, program.batch)
+        functions["per_example"] = examples(both, results, labels, program.batch, first, every)
     if check:
         for name in functions.keys() - program.functions.keys():
             verify(functions[name], name)
     return replace(program, functions=functions)
 
 
-def _counted(dims: tuple[str, ...]) -> tuple[str, str]:
-    """Names for how many columns are computed at once, and for the first of them."""
-    names = []
-    for name in ("columns", "first"):
+def _counted(dims: tuple[str, ...]) -> tuple[str, str, str]:
+    """Names for how many columns are computed at once, the first of them, and for all there are."""
+
+    def fresh(name: str) -> str:
         while name in dims:
             name += "_"
-        names.append(name)
-    return names[0], names[1]
+        return name
+
+    return fresh("columns"), fresh("first"), fresh("every")
+
+
+def _fewer(forward: Function, varied: Iterable[Var]) -> bool:
+    """Whether the outputs surely have fewer entries than what is varied."""
+    reals = sum((r.type.count for r in forward.results if r.type.kind == "real"), size(0))
+    rest = sum((v.type.count for v in varied), size(0)) - reals
+    return reals.value is not None and rest.value is not None and rest.value > 0
 
 
 def _plain(program: Program) -> bool:
@@ -389,7 +402,7 @@ def simplified(
     done("adjoint passes", _size(functions))
     for name, function in functions.items():
         if name in STACKED and level:
-            functions[name] = run(at_once(function), STACKS, check)
+            functions[name] = run(AT_ONCE(function), STACKS, check)
     for name, function in functions.items():
         if any(e.op == "scan" for e in function.body):
             functions[name] = run(function, LOOPS[level], check)

@@ -104,7 +104,7 @@ class Program:
     nodes: int = 0
     #: the free dim over which the cost adds up examples, where that was asked for
     batch: str = ""
-    #: dims that count columns of derivatives: how many at once, and the first of them
+    #: dims that count columns of derivatives: how many at once, the first of them, and all
     columns: tuple[str, ...] = ()
     #: functions whose memory the caller bounds: they never run in tiles
     whole: frozenset[str] = frozenset()
@@ -147,9 +147,10 @@ def live(function: Function, strict: bool = False) -> Function:
 
 
 def unnamed(function: Function, atoms: Iterable[Atom]) -> Function:
-    """The function with some variables that need no line of their own any more."""
+    """The function with some variables that need no line of their own any more; parameters stay."""
+    params = set(function.params)
     quiet: dict[Atom, Var] = {
-        a: Var(a.name, a.type) for a in atoms if isinstance(a, Var) and a.named
+        a: Var(a.name, a.type) for a in atoms if isinstance(a, Var) and a.named and a not in params
     }
     body = tuple(
         replace(

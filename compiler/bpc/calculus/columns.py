@@ -14,12 +14,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bpc.calculus.reverse import pullback
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import Builder, Expr
 from bpc.ops.build import literal
 from bpc.ops.loops import Loop, close, stacked
 from bpc.source import Span
 from bpc.types import INT, Axis, Size, Type, dim, size
+
+
+def reversed_mode(
+    function: Function, wrt: Sequence[Var], place: Span
+) -> tuple[Function, list[Var]]:
+    """Cotangents of variables, for cotangents of the real results, which are its last parameters."""
+    real = [r.type.kind == "real" for r in function.results]
+    given = [Var(f"d_{x}", r.type) for x, r in zip(function.labels, function.results)]
+    seeds = [v if is_real else None for v, is_real in zip(given, real)]
+    pulled = pullback(function, wrt, seeds, place, "out")
+    found = [v for v in seeds if v is not None]
+    labels = tuple(v.name for v in wrt)
+    params = (*function.params, *found)
+    body = (*pulled.primal, *pulled.adjoint)
+    return Function("vjp", params, body, pulled.cotangents, labels), found
 
 
 def columns(
@@ -30,8 +46,8 @@ def columns(
     The last parameters of the function are the tangents; those of the new one are stacks of them.
     Of one tangent alone they are the rows of the identity from `first` on, and no parameters.
     """
-    if not function.results:  # nor anything to be varied
-        return replace(function, name=f"{function.name}s", body=())
+    if not function.results or not places:  # nor anything to be varied
+        return replace(function, name=f"{function.name}s", body=(), results=(), labels=())
     length = dim(count)
     m = Builder(places[0])
     given = tuple(function.params[: len(function.params) - len(tangents)])
@@ -61,29 +77,36 @@ def _units(m: Builder, tangent: Var, length: Size, first: Size) -> Atom:
 
 
 def examples(
-    function: Function, results: Sequence[Atom], labels: Sequence[str], batch: str
+    function: Function,
+    results: Sequence[Atom],
+    labels: Sequence[str],
+    batch: str,
+    first: str,
+    every: str,
 ) -> Function:
     """Some results of a function for each example by itself, stacked in front.
 
     The examples are counted by the dim `batch`: what has it as an axis is cut into parts of one entry.
-    Masks of dropout are made for all examples, so that each has its own part.
+    Masks of dropout are made for all examples that there are, as many as the dim `every` says, of
+    which those at hand begin at `first`: each has its own part of what a batch has.
     """
     if not results:  # nothing varies
         return replace(function, name="per_example", body=(), results=(), labels=())
     place = function.body[0].span
     masks, equations = _masks(function.body, batch)
     m = Builder(place)
-    m.body += masks
+    drawn = [_drawn(m, e, batch, first, every) for e in masks.values()]
     one = _One({batch: size(1)})
     sequences: list[Atom] = []
     entries: list[Var] = []
-    for var in (*function.params, *(e.out for e in masks)):
+    arguments = [(p, Expr(m, p)) for p in function.params]
+    for var, value in (*arguments, *zip(masks, drawn)):
         axis = next((i for i, a in enumerate(var.type.shape) if a.size == dim(batch)), None)
         if axis is None:
             continue
         order = (axis, *(i for i in range(var.type.rank) if i != axis))
         m.hint = var.name
-        sequence = m.emit("transpose", Expr(m, var), order=order) if axis else Expr(m, var)
+        sequence = m.emit("transpose", value, order=order) if axis else value
         entry = Var(var.name, var.type.with_shape(sequence.shape[1:]))
         sequences.append(sequence.atom)
         entries.append(entry)
@@ -100,17 +123,29 @@ def examples(
     return Function("per_example", function.params, (*m.body, loop.equation()), outs, tuple(labels))
 
 
-def _masks(body: Sequence[Equation], batch: str) -> tuple[list[Equation], list[Equation]]:
+def _drawn(m: Builder, e: Equation, batch: str, first: str, every: str) -> Expr:
+    """The part of a mask that belongs to the examples at hand."""
+    attrs = dict(e.attrs)
+    attrs["shape"] = tuple(map(_One({batch: dim(every)}).axis, e.out.type.shape))
+    m.span, m.hint = e.span, e.out.name
+    mask = m.emit("mask", **attrs)
+    part = (dim(first), dim(batch), 1)
+    shape = e.out.type.shape
+    items = [part if a.size == dim(batch) else (size(0), a.size, 1) for a in shape]
+    return m.emit("slice", mask, items=tuple(items))
+
+
+def _masks(body: Sequence[Equation], batch: str) -> tuple[dict[Var, Equation], list[Equation]]:
     """Masks that have an entry for each example, out of all loops, and the other equations."""
-    masks: list[Equation] = []
+    masks: dict[Var, Equation] = {}
     rest: list[Equation] = []
     for e in body:
         if e.op == "mask" and any(batch in a.size.dims() for a in e.out.type.shape):
-            masks.append(e)
+            masks[e.out] = e
         elif e.op == "scan":
             loop = Loop.of(e)
             found, inner = _masks(loop.body.body, batch)
-            masks += found
+            masks |= found
             rest.append(_closed(loop, inner) if found else e)
         else:
             rest.append(e)

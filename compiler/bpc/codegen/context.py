@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bpc.codegen.kernel import Kernel
 
 #: functions that compute the outputs: they take just the inputs that those need, and never drop
-FORWARD = ("forward", "jacobian", "jacobians")
+FORWARD = ("forward", "jacobian", "jacobians", "vjps")
 
 
 def plain(text: str) -> str:
@@ -104,7 +104,7 @@ class Writer:
         for equation in function.body:
             used.update(equation.args)
             dims |= dims_of(equation)
-        varied = self.wrt if function.name.startswith("jacobian") else ()
+        varied = self.wrt if function.name != "forward" else ()
         inputs = [a for a in self.program.inputs if a.var in used or a.key in varied]
         held = {d for a in (*self.program.params, *inputs) for d in dims_in(a)}
         kept = {a.key for a in inputs}

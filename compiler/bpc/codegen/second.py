@@ -23,7 +23,9 @@ KERNELS = {
 }
 #: what those call that need many columns: they get them in stacks, where there are arrays
 COLUMNS = {"hessian": "hvps", "jacobian": "jacobians"}
-STACKED = frozenset((*COLUMNS.values(), "per_example"))
+#: and what `jacobian` calls where the outputs have fewer entries than what is varied
+REVERSED = "vjps"
+STACKED = frozenset((*COLUMNS.values(), REVERSED, "per_example"))
 DOCS = {
     "jvp": "The cost {cost}, a float, and its derivative along tangents, a dict like {keys}.",
     "hvp": "The Hessian of {cost} times a vector: both dicts like {keys}.",
@@ -35,6 +37,8 @@ DOCS = {
 
 def kernel(w: Writer, which: str) -> str:
     """The name of the function that a public one calls."""
+    if which == "jacobian" and REVERSED in w.program.functions:
+        return REVERSED
     return KERNELS[which] if w.scalars else COLUMNS.get(which, KERNELS[which])
 
 
@@ -59,21 +63,24 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     """The lines of one that gets columns, or gradients of examples, as many at once as fit."""
     inputs = w.needed(kernel)
     each = which == "per_example"
-    dims = (w.program.batch,) if each else w.program.columns
+    along = "likes" if kernel.name == REVERSED else "varied"
+    dims = (w.program.batch if each else w.program.columns[0], *w.program.columns[1:])
     entries = _entries(kernel, dims[0])
     names = w.speller.names
-    loops = {names[d]: text for d, text in zip(dims, ("count", "first"))}
+    every = f'dims["{names[dims[0]]}"]' if each else ""
+    loops = {names[d]: text for d, text in zip(dims, ("count", "first", every))}
     known = {*call.dims, *(call.work or ()), *(names[d] for d in entries.dims())} - {"dtype"}
-    known = known | {names[dims[0]]} if each else known - loops.keys()
+    known = known - loops.keys() | ({names[dims[0]]} if each else set())
     lines, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call(sorted(known)))
-    if not kernel.results:
-        return [*lines, f"    return {'{}' if each else 'np.zeros((0, 0))'}"]
+    if not kernel.results:  # nothing varies
+        return [*lines, f"    return {_nothing(w)[which]}"]
     if each:
         lines += layout.statement(4, "axes", name(_axes(w, [*w.program.params, *inputs])))
-        total, arrays = f'dims["{names[dims[0]]}"]', "some"
+        total, arrays = every, "some"
     else:
         lines += layout.statement(4, "varied", name(_varied(w, inputs)))
-        total, arrays = "sum(v.size for v in varied)", "arrays"
+        lines += _likes(w) if kernel.name == REVERSED else []
+        total, arrays = f"sum(v.size for v in {along})", "arrays"
     seed = ["seed"] if wrappers.takes_rng(w, kernel) else []
     lines += ["    seed = _seed(rng)"] if seed else []
     lines += layout.call_statement(4, "parts", "_parts", [total, _text(w, entries), "arrays"])
@@ -82,7 +89,7 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     if each:
         lines.append("        some = _examples(arrays, axes, first, count)")
     elif units:
-        lines.append("        units = _stacks(varied, first, count)")
+        lines.append(f"        units = _stacks({along}, first, count)")
     work = ["work"] if call.work is not None else []
     if work:
         made = workspaces.made(w, call, kernel.name, [*w.program.params, *inputs])
@@ -97,8 +104,31 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
         return [*lines, "    return _square(varied, stacks)"]
     if each:
         return [*lines, f"    return dict(zip({_keys(w)}, _rows(stacks)))"]
-    lines += layout.statement(4, "outputs", name(_outputs(kernel)))
+    outputs = w.program.functions["forward"] if kernel.name == REVERSED else kernel
+    lines += layout.statement(4, "outputs", name(_outputs(outputs)))
+    if kernel.name == REVERSED:
+        return [*lines, f"    return _gradients(outputs, likes, {_keys(w)}, varied, stacks)"]
     return [*lines, f"    return _derivatives(outputs, {_keys(w)}, varied, stacks)"]
+
+
+def _nothing(w: Writer) -> dict[str, str]:
+    """What the functions return where there is nothing to differentiate by."""
+    outputs = w.program.functions.get("forward")
+    labels = [outputs.labels[i] for i in _reals(outputs)] if outputs else []
+    entries = ", ".join(f'"{label}": {{}}' for label in labels)
+    return {"hessian": "np.zeros((0, 0))", "jacobian": f"{{{entries}}}", "per_example": "{}"}
+
+
+def _likes(w: Writer) -> list[str]:
+    """Arrays like the real outputs, whose sizes are known."""
+    forward = w.program.functions["forward"]
+    shapes = [w.speller.shape(forward.results[i].type.shape).text for i in _reals(forward)]
+    text = f"({', '.join(shapes)}{',' if len(shapes) == 1 else ''})"
+    return layout.statement(4, "likes", name(f"[np.empty(s, varied[0].dtype) for s in {text}]"))
+
+
+def _reals(forward: Function) -> list[int]:
+    return [i for i, r in enumerate(forward.results) if r.type.kind == "real"]
 
 
 def _axes(w: Writer, arguments: Sequence[Argument]) -> str:
@@ -206,8 +236,9 @@ def _jacobian(w: Writer, kernel: Function, taken: list[str]) -> list[str]:
 
 def _outputs(kernel: Function) -> str:
     """The names of a kernel's results."""
-    outputs = "".join(f'"{label}", ' for label in kernel.labels)
-    return f"({outputs[:-1]})" if len(kernel.labels) == 1 else f"({outputs[:-2]})"
+    labels = [kernel.labels[i] for i in _reals(kernel)]
+    outputs = "".join(f'"{label}", ' for label in labels)
+    return f"({outputs[:-1]})" if len(labels) == 1 else f"({outputs[:-2]})"
 
 
 BODIES: dict[str, Callable[[Writer, Function, list[str]], list[str]]] = {

@@ -106,6 +106,19 @@ def _derivatives(outputs, keys, varied, stacks):
     return result
 
 
+def _gradients(outputs, likes, keys, varied, stacks):
+    """The derivatives of each output by each array, from stacks of them for all outputs."""
+    ends = np.cumsum([like.size for like in likes])[:-1]
+    result = {output: {} for output in outputs}
+    for key, v, parts in zip(keys, varied, zip(*stacks)):
+        whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        for output, like, part in zip(outputs, likes, np.split(whole, ends)):
+            result[output][key] = np.array(
+                part.reshape(like.shape + v.shape), order="C"
+            )
+    return result
+
+
 def _examples(arrays, axes, first, count):
     """The arrays with just some entries on their axes of examples."""
     return [

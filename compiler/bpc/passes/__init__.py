@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bpc.ir import Function
+from bpc.passes.columns import columns
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
 from bpc.passes.expand import expand
@@ -41,7 +42,8 @@ INNER: dict[int, tuple[Pass, ...]] = {
     2: (cse, stabilise, guard, dce),
 }
 ADJOINT: dict[int, tuple[Pass, ...]] = {0: (dce,), 1: _TIDY, 2: _TIDY}
-#: after `columns`, which does the steps of a loop at once
+#: then, on columns and examples that are computed together: `columns` on the loop that they are, and
+AT_ONCE: Pass = columns
 STACKS: tuple[Pass, ...] = (*_TIDY, units, *_TIDY, squeeze, simplify, squeeze, *_TIDY)
 #: after them, where a function has loops
 LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist, sink, *_TIDY)}

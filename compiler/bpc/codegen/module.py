@@ -28,8 +28,10 @@ from bpc.types import size
 
 SEAL = "# sha256 of the text above:"
 ORDER = ("forward", "cost", "value_and_grad")
-#: bytes that the workspace of a tile may take: what stays in the cache
-TILE_BYTES = 2**20
+#: bytes that the workspace of a tile may take: what stays in the cache. Of 2**17 to 2**23 this was the
+#: fastest, or within the noise of it, for the benchmarks mixture, curve and logsumexp_rows; logistic
+#: regression is up to 1.2 times as fast with 2**20.
+TILE_BYTES = 2**21
 #: lines of the header on the kernels that were written, by their plans
 Describe = Callable[[Mapping[Plan, Kernel]], Sequence[str]]
 
@@ -85,7 +87,10 @@ def write_module(
     body = "\n".join(lines)
     helpers = carried.closure(re.findall(r"\b_[a-z]\w*", body), carried.sources(w.scalars))
     body = "\n\n\n".join([body, *(h.rstrip() for h in helpers)])
-    text = "\n".join([*_header(w, version, level, describe(w.printed)), *_imports(body), body]) + "\n\n\n"
+    text = (
+        "\n".join([*_header(w, version, level, describe(w.printed)), *_imports(body), body])
+        + "\n\n\n"
+    )
     return text + SEAL + "\n" + f"# {hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
@@ -137,9 +142,7 @@ def _tables(w: Writer, works: bool, tiled: bool, stacked: bool, tile: int | None
         lines.append("_WORK = threading.local()")
     if tiled:
         lines.append(f"TILE_ROWS = {tile}  # None: as many as TILE_BYTES of memory hold")
-        # Of 2**17 to 2**23 this was the fastest, or within the noise of it, for the benchmarks
-        # mixture, curve and logsumexp_rows; logistic regression is up to 1.2 times as fast with 2**20.
-        lines.append("TILE_BYTES = 2**21  # what stays in the cache")
+        lines.append(f"TILE_BYTES = 2**{TILE_BYTES.bit_length() - 1}  # what stays in the cache")
     if stacked:
         lines.append("STACK_BYTES = 2**24  # of memory for derivatives that are computed together")
     if not w.scalars:

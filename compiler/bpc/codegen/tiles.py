@@ -105,7 +105,7 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     lines, dims = written(w, whole)
     shapes = [w.speller.shape(v.type.shape).text for v in totals]
     maker = f"lambda {rows}: _{function.name}_tile_work({', '.join(tile.work)})"
-    read = _passing(tile, tiling)
+    read = passing(tiling)
     used = {back[d] for d in tile.work if d in back and d != rows} | {tiling.dim} | read.dims()
     used |= {d for v in totals for a in v.type.shape for d in a.size.dims()}
     used |= {d for steps, _ in tiling.loops for d in steps.dims()}
@@ -122,10 +122,9 @@ def _tile(w: Writer, function: Function, tiling: Tiling) -> Tile:
     """The function that does the mathematics for some rows."""
     free, known, _ = start(w, function)
     plan = tiling.tile
-    read = {v for e in plan.function.body for v in e.args} | set(plan.function.results)
     cut = dict(zip(plan.function.params, function.params))
     arguments = {p: known[cut[p]] if p in cut else free.claim(p.name) for p in plan.function.params}
-    taken = {p: a for p, a in zip(plan.function.params, tiling.sliced) if p in read}
+    taken = _taken(tiling)
     part = Part(w, plan, free, arguments, {})
     work = free.claim("work")
     body = layout.unpacked(4, part.memory, work) if part.memory else []
@@ -141,9 +140,16 @@ def _tile(w: Writer, function: Function, tiling: Tiling) -> Tile:
     return Tile([*lines, *maker], taken, dims, [i for i, _ in found], sizes)
 
 
-def _passing(tile: Tile, tiling: Tiling) -> Size:
+def _taken(tiling: Tiling) -> dict[Var, int | None]:
+    """The parameters that a tile reads, with the axes along which they are cut."""
+    function = tiling.tile.function
+    read = {v for e in function.body for v in e.args} | set(function.results)
+    return {p: a for p, a in zip(function.params, tiling.sliced) if p in read}
+
+
+def passing(tiling: Tiling) -> Size:
     """How many numbers of arguments and of stored results belong to a row."""
-    cut = [(p.type, axis) for p, axis in tile.taken.items() if axis is not None]
+    cut = [(p.type, axis) for p, axis in _taken(tiling).items() if axis is not None]
     stored = [(v.type, 0) for v in tiling.summed[tiling.totals :]]
     each = [t.shape[:axis] + t.shape[axis + 1 :] for t, axis in (*cut, *stored)]
     return sum((product(a.size for a in shape) for shape in each), size(0))

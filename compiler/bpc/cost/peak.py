@@ -2,7 +2,7 @@
 
 With tiles they depend on the rows of a tile, which a module counts as a workspace is made:
 
-    rows = max(2^20, 4*itemsize*(entries that are added up)) // (bytes a row), at most N
+    rows = max(2^21, 32*itemsize*(entries that are added up)) // (bytes a row), at most N
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bpc.cost.formula import ONE_ITEM, USUAL, WIDEST, Formula, largest
+from bpc.codegen.tiles import passing
+from bpc.cost.formula import ITEM, ONE_ITEM, USUAL, WIDEST, Formula, largest
 from bpc.cost.memory import Printed, fresh, given, workspace
 from bpc.ir import Var
 from bpc.ops.cost import nbytes
@@ -36,7 +37,7 @@ class Tiles:
     def count(self, dims: Mapping[str, int]) -> int:
         """The rows of a tile, for given dims and size of a float."""
         each = max(self.each.evaluate(dims), 1)
-        return max(max(self.most, 4 * self.sums.evaluate(dims)) // each, 1)
+        return max(max(self.most, 32 * self.sums.evaluate(dims)) // each, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,14 @@ def _tiled(tiling: Tiling, printed: Printed, most: int) -> Peak:
         *_above(base.copy().add(one), first.moments),
         *_above(base_of_tiles.copy().add(one), [*inner, *last]),
     ]
-    each = _rows(one, tiling.rows, size(2)).add(_rows(one, tiling.rows, size(1)), -1)
+    at_once = one.copy()
+    buffers = list(tile.buffers)
+    for steps, count in tiling.loops:
+        for buffer in buffers[:count]:
+            at_once.add(nbytes(buffer.type), -1).add(nbytes(buffer.type) / steps)
+        buffers = buffers[count:]
+    each = _rows(at_once, tiling.rows, size(2)).add(_rows(at_once, tiling.rows, size(1)), -1)
+    each.add(passing(tiling) * ITEM)
     tiles = Tiles(tiling.dim, tiling.rows, each, sums, most)
     return Peak(largest(moments), tiles, largest(whole))
 

@@ -1,5 +1,6 @@
 """Workspaces as a generated -O2 module keeps them; the text of each goes there as it stands here."""
 
+import math
 import threading
 
 import numpy as np
@@ -83,12 +84,13 @@ def _tiles(count, memory, passing, dtype, *shapes, loops=()):
     """
     each = _at_once(memory(2), loops) - _at_once(memory(1), loops)
     each = max(each + passing * dtype.itemsize, 1)
-    sums = [np.empty(shape) for shape in shapes]
-    rows = max(TILE_BYTES, 32 * dtype.itemsize * sum(s.size for s in sums)) // each
+    summed = sum(math.prod(shape) for shape in shapes)
+    rows = max(TILE_BYTES, 32 * dtype.itemsize * summed) // each
     rows = TILE_ROWS or max(rows, 1)
     if rows >= count:
         return count, memory(count), (), (), ()
     spare = [np.empty(shape, dtype) for shape in shapes]
+    sums = [np.empty(shape) for shape in shapes]
     return rows, memory(rows), memory(count % rows), spare, sums
 
 

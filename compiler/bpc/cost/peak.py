@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bpc.codegen.tiles import passing
-from bpc.cost.formula import ITEM, ONE_ITEM, USUAL, WIDEST, Formula, largest
+from bpc.cost.formula import ONE_ITEM, USUAL, WIDEST, Formula, largest
 from bpc.cost.memory import Printed, fresh, given, workspace
 from bpc.ir import Var
-from bpc.ops.cost import nbytes
+from bpc.ops.cost import ITEM, nbytes
 from bpc.plan import Plan, Tiling
 from bpc.types import Size, dim, size
 
@@ -51,7 +51,15 @@ class Peak:
 
     def text(self, width: int = WIDEST) -> str:
         """The formula of the moment that is the worst where dims are large; of all, if width is left."""
-        texts = [m.text(width) for m in (self.moments if width == WIDEST else [self.usual])]
+        text = self._text(width, width)
+        room = width
+        while len(text) > width and room > 20:  # the rows of the last tile are a longer word
+            room -= 4
+            text = self._text(room, width)
+        return text
+
+    def _text(self, room: int, width: int) -> str:
+        texts = [m.text(room) for m in (self.moments if width == WIDEST else [self.usual])]
         text = texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
         if self.tiles is None:
             return text

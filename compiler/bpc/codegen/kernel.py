@@ -184,14 +184,15 @@ class Kernel:
         target = memory if alone else self.target(out)
         self.open_section(equation.adjoint)
         self.trace.append(Line(equation, target, True))
-        terms = [Term(self.code(a), a.type) for a in equation.args]
+        there = Term(e.name(memory), out.type)
+        terms, code = self.into(equation, there)
+        while not layout.fits(self.indent, target, code, note) and self.shorten(equation, comment):
+            terms, code = self.into(equation, there)
         rest = self.augmented(equation, place) if target == memory else None
         if rest is not None:
             self.lines += layout.statement(self.indent, target, rest, note, f"{op.numpy}=")
             self.store(out)
             return
-        there = Term(e.name(memory), out.type)
-        code = self.speller.write(op.into, terms, dict(equation.attrs), there)
         assert code.call is not None
         head, args = code.call
         if target != memory and head.endswith(NO_RESULT):
@@ -206,6 +207,12 @@ class Kernel:
         else:
             self.lines += layout.statement(self.indent, target, code, note)
         self.store(out)
+
+    def into(self, equation: Equation, memory: Term) -> tuple[list[Term], Code]:
+        """The arguments of an equation, and the call that writes its result into memory."""
+        terms = [Term(self.code(a), a.type) for a in equation.args]
+        into = OPS[equation.op].into
+        return terms, self.speller.write(into, terms, dict(equation.attrs), memory)
 
     def memory(self, out: Var, place: Place) -> str:
         """The name of the memory that a value goes to."""

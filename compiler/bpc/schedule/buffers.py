@@ -207,9 +207,17 @@ def _owners(body: Iterable[Equation]) -> _Owners:
     owners = _Owners()
     for e in body:
         if e.op == "scan":
-            read = frozenset(o for a in variables(e.args) for o in owners[a])
-            stacks = frozenset(e.outs[Loop.of(e).carries :])
-            owners |= {o: read | stacks | {o} for o in e.outs if o not in stacks}
+            loop = Loop.of(e)
+            stacks = frozenset(loop.outs[loop.carries :])
+            made = {o: b for b in loop.body.body for o in b.outs}
+            for out, init, update in zip(loop.outs, loop.inits, loop.updates):
+                if update in loop.emits and update in made:
+                    read = variables((init,))  # where there are no steps
+                elif update in made and writes(made[update]):
+                    continue  # memory of its own
+                else:
+                    read = variables(e.args)
+                owners[out] = stacks.union((out,), *(owners[a] for a in read))
         elif shows(e) and isinstance(e.args[0], Var):
             owners[e.out] = owners[e.args[0]]
     return owners

@@ -3,6 +3,9 @@
 sha256 of digits.bp:
 66e50225e87bdcf641f5cb4f120a75bf0ef60153dd28ff8ca210089585b3cd79
 7 nodes + 4810 parameters = 4817 steps
+cost: 9661*N flops
+gradient: 20695*N flops (2.1 times)
+peak: itemsize*(212*N + 650) + 64*N bytes
 """
 
 import numpy as np
@@ -295,4 +298,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# cddbdec2d18971c800e9ed33115b5470796d3bf990ad0b02f7326e7509f22ce5
+# d3f3b2db6d1da7ea7b8be5e03e17f406a6db33238f6f99ab877889e506642aa4

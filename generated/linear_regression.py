@@ -3,6 +3,9 @@
 sha256 of linear_regression.bp:
 b18b90d838afbecee99a3d7ddbcb13934f0f996b7d5dab151169ec5178561488
 5 nodes + D + 1 parameters = D + 6 steps
+cost: 2*D*N + 4*N flops
+gradient: 4*D*N + 7*N flops (2.0 times)
+peak: itemsize*(3*N + D) bytes
 """
 
 import numpy as np
@@ -226,4 +229,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# ea0622daa51aa7ede7253a34da9ca56339695e0df40b4cd7d94346b0d9919894
+# c5c7d00e2056de595d2616c6cce7cf6dc5c903f57f0aaa56f5cee8de6c067a4b

@@ -3,6 +3,9 @@
 sha256 of logistic_regression.bp:
 b88f62bf25b546867dbe7b24178d84c4d749dabafdfd9c5d54719e6511516db7
 8 nodes + D + 1 parameters = D + 9 steps
+cost: 2*D*N + 3*N + 2*D + 2 flops
+gradient: 4*D*N + 7*N + 4*D + 2 flops (2.0 times)
+peak: 4*N*itemsize bytes
 """
 
 import numpy as np
@@ -238,4 +241,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# b28b9a7bc4b12cfc5979a61e0ece0f279d98f2fc5d9277f2e2f3ca805654abf4
+# 0992a6f1b8e0b375ad25dd0599d86b07be3aee8d6ee2700ee172359b75aca1a9

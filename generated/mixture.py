@@ -3,6 +3,9 @@
 sha256 of mixture.bp:
 2bd4df6b12930f6fd281b40a8726886a2bdcc9a5708f4c281aee56f401377e89
 21 nodes + 3*D*D + 3*D + 3 parameters = 3*D*D + 3*D + 24 steps
+cost: 6*D*D*N + 18*D*D + 9*D*N + 19*N + 23 flops
+gradient: 18*D*D*N + 36*D*D + 21*D*N + 36*N + 42 flops (3.0 times)
+peak: itemsize*(16*D*D + 12*D*N + 11*N + 3*D + 19) + D*D bytes
 """
 
 import numpy as np
@@ -294,4 +297,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 39f0d9a6ac4e8c48bb4d990fd34e0ed015380d0cf11ed1f64bf626eb9cb07101
+# fe03cb85c2f23c7fda68d715927e03aad9946168582a7585c55b1c96daff46a8

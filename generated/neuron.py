@@ -3,6 +3,8 @@
 sha256 of neuron.bp:
 86dbd1d16ea439fa7a4ab979febe4ef82ad78180eb4887335462a3fe73220a0e
 5 nodes + 2 parameters = 7 steps
+cost: 5 flops
+gradient: 6 flops (1.2 times)
 """
 
 import numpy as np
@@ -155,4 +157,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# cdd666b2e4ca7e47a89bf5fffe9a1302618bae92739e6d0576ca1be15f1faffa
+# e8cd38b57019fce8ff0127b57b9e0aca7edcd7ae8f170cb99a4ef0ad8b59488c

@@ -3,6 +3,8 @@
 sha256 of two_layer.bp:
 9494cd27714f11aa7850b9b41659ace63da933b1a4f049b51ac61308038d8247
 9 nodes + 4 parameters = 13 steps
+cost: 9 flops
+gradient: 16 flops (1.8 times)
 """
 
 import math
@@ -182,4 +184,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# aa0f34973b3f8c10313146dda34aef3b9e1f08724d44f85a0109034168bb6f49
+# f45485f0df31f181913343dad7d91a9e9808a98e50d54cd9a205e0886d0eb19c

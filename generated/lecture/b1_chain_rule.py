@@ -3,6 +3,8 @@
 sha256 of b1_chain_rule.bp:
 24c66455cdb04dc9e582aba3fb2340313c33460e20a62bd872d918482452d566
 3 nodes + 1 parameters = 4 steps
+cost: 3 flops
+gradient: 5 flops (1.7 times)
 """
 
 import numpy as np
@@ -142,4 +144,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# f4bc819c2409927d7eb8dd5ba094bc2f20a51070fd7748d340c6a1b16771353d
+# a478caf812d5c5438b2d1df3faa5728866ed72dcbf98477a9b0b329d7dcdc215

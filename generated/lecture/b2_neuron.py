@@ -3,6 +3,8 @@
 sha256 of b2_neuron.bp:
 8332bec1921183c5dd54e2c03cde7970f16c8a5524a39a4761a185ce6b7ece21
 5 nodes + 2 parameters = 7 steps
+cost: 5 flops
+gradient: 6 flops (1.2 times)
 """
 
 import numpy as np
@@ -155,4 +157,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# b26432eb27206dbd074047a2c2b7d86e6bc55fa6678bb05fe5cec2f012b758e6
+# 4c127b554ec6fde41672f4c1fd57bf9d09ef91b1238abae7640b05b1caf64b4f

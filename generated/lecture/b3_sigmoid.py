@@ -3,6 +3,8 @@
 sha256 of b3_sigmoid.bp:
 111d1a6fd387ba983dd7c7e8879fe3cdbd82729d01e224905f9084c9dc7966bb
 10 nodes + 3 parameters = 13 steps
+cost: 10 flops
+gradient: 19 flops (1.9 times)
 """
 
 import math
@@ -194,4 +196,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 4a88042b828c06a03cd4fbb81d12a31872d537f0fc07fc66c3ff76cd5100219e
+# 2a698df65aac82d436ea68dc07e5727f5a56369c4d16147ce02c10c988528656

@@ -3,6 +3,8 @@
 sha256 of d1_square.bp:
 637f5ccc6f187fcb5124dcc5695694965df46cd073a9bb9f8b0493d3b389a302
 1 nodes + 1 parameters = 2 steps
+cost: 1 flops
+gradient: 2 flops (2.0 times)
 """
 
 import numpy as np
@@ -139,4 +141,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# d468d37026fcb7c9fc18215aff7cc22d097eadad10b3906af2ef5ab318ab0d49
+# 367ab25aee7b31aeb5631ac0455cbd7ad205c50ce05c8a8dd767c3374b898734

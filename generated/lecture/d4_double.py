@@ -3,6 +3,8 @@
 sha256 of d4_double.bp:
 1b6dd3ce2eb25cade14bc5afbe1cb622fbe67c434e3afe515ccc43f7cc30a3b9
 1 nodes + 1 parameters = 2 steps
+cost: 1 flops
+gradient: 1 flops (1.0 times)
 """
 
 import numpy as np
@@ -139,4 +141,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# f849a0e49704b5a36bc6f0315e513de0559b454772b5cbab57c97870ab637477
+# aa8260531bfaebbab19b43922d014f472c5a978857b8688358449e95157fff62

@@ -3,6 +3,8 @@
 sha256 of d7_reciprocal_square.bp:
 fc7c5ca6a8f2eaa8b1e7051d29c85ba22babeaf7155afea3e5f5d4b4a8882c88
 2 nodes + 1 parameters = 3 steps
+cost: 2 flops
+gradient: 5 flops (2.5 times)
 """
 
 import math
@@ -151,4 +153,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 1ef1b73e8e04abb269abace90ec9dcbe89f0dc88a0b79ac9c4e913f78904730d
+# 80c8c1828b939594df84c16fb0bdfeff3dbbf60c01e45834b5cfd5ee73b315e3

@@ -3,6 +3,8 @@
 sha256 of l3_neuron.bp:
 6c451dd6bd183f2998a6c86ba654905ed53d045c2db8f1277d9fa95fbc6909be
 5 nodes + 2 parameters = 7 steps
+cost: 5 flops
+gradient: 6 flops (1.2 times)
 """
 
 import numpy as np
@@ -155,4 +157,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# d599dd142214230b28c1b4314073c463aa2972c9b6f09a1e8bcf29878da4aced
+# 0457cf6e2224fb7ee82cb27ee73921615ad06a9ce53fda215584d50ffef5e236

@@ -3,6 +3,8 @@
 sha256 of l4_two_layer.bp:
 38fb7389360da0633eb2cbdbb6b9a605236af20cee8ba063518c8c5bad899672
 9 nodes + 4 parameters = 13 steps
+cost: 9 flops
+gradient: 16 flops (1.8 times)
 """
 
 import math
@@ -185,4 +187,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# d56f2d774ee9a17b9f5545a8b09588bad25ab64d04a07647165917ffcc8fb324
+# fe239c75b15664a1c4270cd55b6d90d5f1208eef1796d310f34fe4bec8eec987

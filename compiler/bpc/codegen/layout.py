@@ -78,6 +78,14 @@ def call_statement(
     return lines or _by_black([line], modern=modern)
 
 
+def tuple_statement(indent: int, target: str, items: Sequence[str]) -> list[str]:
+    """Give the lines of `target = (item, item, ...)`."""
+    text = f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+    line = _line(indent, f"{target} = {text}")
+    lines = [line] if _short(line) else _exploded(indent, f"{target} = (", items, ")")
+    return lines or _by_black([line])
+
+
 def unpacked(indent: int, names: Sequence[str], value: str) -> list[str]:
     """Give the lines of `name, name, ... = value`, where the value is a name."""
     if len(names) == 1:

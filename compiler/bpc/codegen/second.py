@@ -92,10 +92,10 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
         lines.append(f"        units = _stacks({along}, first, count)")
     work = ["work"] if call.work is not None else []
     if work:
-        made = workspaces.made(w, call, kernel.name, [*w.program.params, *inputs])
-        for d, text in loops.items():
-            made = made.replace(f'dims["{d}"]', text)
-        lines += layout.statement(8, "work", name(made))
+        made = workspaces.made(call, [*w.program.params, *inputs])
+        sizes = {f'dims["{d}"]': text for d, text in loops.items()}
+        args = [sizes.get(a, a) for a in made]
+        lines += layout.call_statement(8, "work", f"_{kernel.name}_work", args)
     taken = [loops.get(d, f'dims["{d}"]') for d in call.dims]
     args = [f"*{arrays}", *units, *taken, *work, *seed]
     lines += layout.call_statement(8, "found", f"_{kernel.name}", args, modern=True)

@@ -91,10 +91,9 @@ def function(
     return ["", "", *head, doc, *lines, *layout.returned(4, returned)], taken
 
 
-def made(w: Writer, call: Call, function: str, arguments: Sequence[Argument]) -> str:
-    """The expression that makes a workspace where the arguments are bound."""
+def made(call: Call, arguments: Sequence[Argument]) -> list[str]:
+    """What the function that makes a workspace is given where the arguments are bound."""
     assert call.work is not None
     real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
     dtype = f"arrays[{real}].dtype" if real is not None else "np.dtype(float)"
-    args = [dtype if a == "dtype" else f'dims["{a}"]' for a in call.work]
-    return f"_{function}_work({', '.join(args)})"
+    return [dtype if a == "dtype" else f'dims["{a}"]' for a in call.work]

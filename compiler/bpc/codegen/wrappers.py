@@ -254,8 +254,8 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
     names = ["params", *(w.name(a) for a in inputs)]
     head = layout.signature(0, f"_{function.name}_workspace", names, modern=True)
     checks, _ = bound(w, function, inputs, kernel, works=False)
-    made = workspaces.made(w, kernel, function.name, [*w.program.params, *inputs])
-    found = ", ".join([*(f'dims["{d}"]' for d in kernel.dims), "work"])
+    made = workspaces.made(kernel, [*w.program.params, *inputs])
+    found = [*(f'dims["{d}"]' for d in kernel.dims), "work"]
     return [
         *head,
         '    """The arguments as arrays, and memory for their sizes with the key to keep it by."""',
@@ -263,8 +263,9 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
         f'    key = _key("{function.name}", arrays)',
         "    found = _idle(key)",
         "    if found is None:",
-        *layout.statement(8, "work", expression.name(made)),
-        f"        key, found = _keepable(key, work), ({found}{'' if kernel.dims else ','})",
+        *layout.call_statement(8, "work", f"_{function.name}_work", made),
+        "        key = _keepable(key, work)",
+        *layout.tuple_statement(8, "found", found),
         "    return arrays, key, found",
     ]
 
@@ -286,8 +287,8 @@ def bound(
     taken = [f'dims["{d}"]' for d in kernel.dims]
     if works and kernel.work is not None:
         arguments = [*w.program.params, *inputs]
-        made = workspaces.made(w, kernel, function.name, arguments)
-        lines += layout.statement(4, "work", expression.name(made))
+        made = workspaces.made(kernel, arguments)
+        lines += layout.call_statement(4, "work", f"_{function.name}_work", made)
         taken.append("work")
     return lines, [*taken, *(["_seed(rng)"] if takes_rng(w, function) else [])]
 

@@ -32,7 +32,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
 
     With `given` the caller gives the memory of results.
     """
-    function = direct(live(plan.function, strict=True))
+    function = _distinct(direct(live(plan.function, strict=True)), set())
     function = settled(in_pieces(_own_results(function) if given else function))
     function, constants = _constants(filled(function), given)
     memory = _Memory()
@@ -163,6 +163,23 @@ def direct(function: Function) -> Function:
     )
     results = tuple(called.get(r, r) for r in function.results)
     return replace(function, body=body, results=results)
+
+
+def _distinct(function: Function, seen: set[Var]) -> Function:
+    """The function, and its loops, in which no value is made twice: a reversed loop makes some again."""
+    called: dict[Atom, Var] = {}
+    body = []
+    for e in function.body:
+        e = replace(e, args=tuple(called.get(a, a) for a in e.args))
+        if e.op == "scan":
+            loop = Loop.of(e)
+            e = loop.with_body(_distinct(loop.body, seen)).equation()
+        called |= {o: Var(o.name, o.type, o.named) for o in e.outs if o in seen}
+        e = replace(e, outs=tuple(called.get(o, o) for o in e.outs))
+        seen.update(e.outs)
+        body.append(e)
+    results = tuple(called.get(r, r) for r in function.results)
+    return replace(function, body=tuple(body), results=results)
 
 
 def _own_results(function: Function) -> Function:

@@ -185,6 +185,8 @@ class Kernel:
         self.open_section(equation.adjoint)
         self.trace.append(Line(equation, target, True))
         there = Term(e.name(memory), out.type)
+        if len(equation.args) > MOST:
+            self.shorten_all(equation, comment)
         terms, code = self.into(equation, there)
         while not layout.fits(self.indent, target, code, note) and self.shorten(equation, comment):
             terms, code = self.into(equation, there)

@@ -989,3 +989,24 @@ def test_what_loops_leave_has_memory_of_its_own(level: int) -> None:
         found = [*m.forward({"w": np.ones(3)}, X, y).values(), X, y]
         for one, other in itertools.combinations(found, 2):
             assert not np.shares_memory(one, other)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "read",
+    ["c[at]", "c[at] * w[at]", "(c * h)[at]", "w[at] * h", "c[at[t]] + h", "(c * X[t])[at[t]] + h",
+     "V[at[t], at]", "V[at, at[t]] * h", "V[at, at]", "V[t, at]"],
+)  # fmt: skip
+def test_entries_picked_in_steps(read: str, level: int) -> None:
+    """The same entries in all steps, others in each, and both."""
+    m = bpc.load(
+        "dim T\ninput X: [T, 4], at: int[4]\nparam w: [4], V: [4, 4]\nc = tanh(w * 0.7)\n"
+        f"scan t in 0..T-1 carry (h = 0.1 * w) {{ h = tanh(h / 2 + ({read})^2 / 4) }}\n"
+        "cost J = sum(h * h)",
+        level=level,
+        verify_ir=True,
+    )
+    rng = np.random.default_rng(7)
+    params = {"w": rng.normal(size=4), "V": rng.normal(size=(4, 4))}
+    data = {"X": rng.normal(size=(4, 4)), "at": np.array([0, 2, 2, 3])}
+    check_gradient(m, params, data, rng, context=read)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Expr
 from bpc.ops.loops import Loop, close
-from bpc.passes.lift import lift, liftable
+from bpc.passes.lift import even, lift, liftable
 from bpc.passes.outside import HEAVY, Outside, cone
 
 
@@ -176,8 +176,7 @@ class _After:
         m, e = self.outside.m, self.made[x]
         m.span, m.hint = e.span, ""
         if e.op == "scatter":
-            args = [self.value(a)[0] for a in e.args]
-            total = m.emit("scatter", *args, **dict(e.attrs))
+            total = self.scattered(e)
         elif e.op == "matmul" and all(not self.is_constant(v) for v in variables(e.args)):
             total = self.product(e)
         else:
@@ -185,6 +184,17 @@ class _After:
             total = m.emit("sum", value, axes=(0,), keep=False)
         zero = isinstance(init, Literal) and init.value == 0
         return total if zero else Expr(m, init) + total
+
+    def scattered(self, e: Equation) -> Expr:
+        """What all steps add at entries: where these are the same in all, the sum is added once."""
+        m, steps = self.outside.m, self.loop.length
+        (x, *ids), (x_stacked, *stacked) = zip(*(self.value(a) for a in e.args))
+        x = x if x_stacked else even(m, x, steps)
+        if any(stacked):
+            ids = [i if s else even(m, i, steps) for i, s in zip(ids, stacked)]
+        else:
+            x = m.emit("sum", x, axes=(0,), keep=False)
+        return m.emit("scatter", x, *ids, **dict(e.attrs))
 
     def product(self, e: Equation) -> Expr:
         """The sum over t of a[t] @ b[t] as one product: steps and inner axes are its rows."""

@@ -18,6 +18,7 @@ from bpc.passes import (
     gates,
     guard,
     hoist,
+    images,
     join,
     name,
     propagate,
@@ -46,6 +47,7 @@ PASSES = {
     "sink": sink,
     "dce": dce,
     "expand": expand,
+    "images": images,
     "unstack": unstack,
     "gates": gates,
     "columns": columns,
@@ -81,7 +83,13 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
+    if which in (
+        "dce",
+        "hoist",
+        "images",
+        "sink",
+        "unstack",
+    ):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 

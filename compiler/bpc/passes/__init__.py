@@ -16,6 +16,7 @@ from bpc.passes.expand import expand
 from bpc.passes.gates import gates
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
+from bpc.passes.images import images
 from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
@@ -51,5 +52,5 @@ LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist
 WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
-    2: (unstack, expand, propagate, simplify, cse, hoist, cse, dce),
+    2: (unstack, images, expand, propagate, simplify, cse, hoist, cse, dce),
 }

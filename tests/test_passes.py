@@ -27,6 +27,7 @@ from bpc.passes import (
     sink,
     squeeze,
     stabilise,
+    turn,
     units,
     unstack,
 )
@@ -48,6 +49,7 @@ PASSES = {
     "dce": dce,
     "expand": expand,
     "images": images,
+    "turn": turn,
     "unstack": unstack,
     "gates": gates,
     "columns": columns,
@@ -83,13 +85,10 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which in (
-        "dce",
-        "hoist",
-        "images",
-        "sink",
-        "unstack",
-    ):  # the code that simplifying leaves dead
+    if which == "turn":
+        cost = run(tidy(cost), LOOPS[2], check=True)
+    # The code that simplifying leaves dead.
+    if which in ("dce", "hoist", "images", "sink", "unstack"):
         cost = simplify(cost)
     return cost, PASSES[which]
 

@@ -25,6 +25,7 @@ from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
 from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
+from bpc.passes.turn import turn
 from bpc.passes.units import units
 from bpc.passes.unstack import unstack
 
@@ -52,5 +53,5 @@ LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist
 WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
-    2: (unstack, images, expand, propagate, simplify, cse, hoist, cse, dce),
+    2: (unstack, images, turn, expand, propagate, simplify, cse, hoist, cse, dce),
 }

@@ -14,20 +14,25 @@ from programs import draw
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (0, 1, 2)
+CURVE = """dim N
+input x: [N], data: [N]
+param a = 1.2, b = 0.7, c = 0.1
+y = a * tanh(b * x + c) * exp(-0.3 * x^2)
+cost J = mean(log(1 + (y - data)^2))
+"""
+WHOLE = """dim N, D
+input x: [N, D]
+param w: [D]
+z = x * w
+cost J = mean((z - mean(z, axis=0))^4)
+"""
 MODELS: dict[str, tuple[str, dict[str, int]]] = {
     "digits": ((ROOT / "examples/digits.bp").read_text(), {"N": 3000, "H": 64}),
     "adding": ((ROOT / "examples/adding.bp").read_text(), {"N": 512, "T": 20, "H": 32}),
     "logistic": ((ROOT / "examples/logistic_regression.bp").read_text(), {"N": 60_000, "D": 5}),
-    "curve": (
-        "dim N\ninput x: [N], data: [N]\nparam a = 1.2, b = 0.7, c = 0.1\n"
-        "y = a * tanh(b * x + c) * exp(-0.3 * x^2)\ncost J = mean(log(1 + (y - data)^2))",
-        {"N": 300_000},
-    ),
-    "whole": (
-        "dim N, D\ninput x: [N, D]\nparam w: [D]\nz = x * w\ncost J = mean((z - mean(z, axis=0))^4)",
-        {"N": 20_000, "D": 20},
-    ),
-}  # fmt: skip
+    "curve": (CURVE, {"N": 300_000}),
+    "whole": (WHOLE, {"N": 20_000, "D": 20}),
+}
 
 
 def made(name: str, dtype: type = np.float64, level: int = 2) -> tuple[Any, Any, Any]:

@@ -47,6 +47,7 @@ def _targets(out, names, likes, arrays):
     """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
     if out is None:
         return [np.empty(like.shape, like.dtype) for _, like in zip(names, likes)]
+    others = [*arrays]
     owners = {id(a if a.base is None else a.base) for a in arrays}
     for name, like in zip(names, likes):
         target = out[name]
@@ -56,8 +57,10 @@ def _targets(out, names, likes, arrays):
                 f"out[{name!r}] must be a contiguous {like.dtype} array of shape {like.shape}"
             )
         owner = id(target if target.base is None else target.base)
-        if owner in owners and any(np.may_share_memory(target, a) for a in arrays):
-            raise ValueError(f"out[{name!r}] shares memory with an argument")
+        if owner in owners and any(np.may_share_memory(target, a) for a in others):
+            raise ValueError(f"out[{name!r}] shares memory with another array")
+        owners.add(owner)
+        others.append(target)
     return [out[name] for name in names]
 
 

@@ -21,6 +21,7 @@ from bpc.passes import (
     images,
     join,
     name,
+    pools,
     propagate,
     share,
     simplify,
@@ -49,6 +50,7 @@ PASSES = {
     "dce": dce,
     "expand": expand,
     "images": images,
+    "pools": pools,
     "turn": turn,
     "unstack": unstack,
     "gates": gates,
@@ -57,7 +59,7 @@ PASSES = {
     "squeeze": squeeze,
     "share": share,
 }
-ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
+ON_PRIMAL = ("stabilise", "guard", "name", "gates", "pools", "share")
 
 
 def tidy(function):

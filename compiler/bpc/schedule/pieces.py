@@ -5,20 +5,24 @@
                                             np.tanh(z, c[:, 4:])
 
 A part is written into its slice if it is computed entry by entry and nothing else reads it; the
-other parts are copied there.
+other parts are copied there. So are images laid out of parts, one for each place of windows that
+stand side by side: `c[:, ::2, 1::2]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 
 from bpc.ir import Equation, Function, Var, uses, variables
 from bpc.ops import OPS
 from bpc.ops.cutting import whole
 from bpc.ops.loops import map_bodies
 from bpc.plan import Slice
-from bpc.types import size
+from bpc.types import Size, size
+
+Items = tuple[tuple[Size, Size, int], ...]
 
 
 def in_pieces(function: Function, kept: Iterable[Var] = ()) -> Function:
@@ -31,7 +35,7 @@ def in_pieces(function: Function, kept: Iterable[Var] = ()) -> Function:
     made = {o: e for e in function.body for o in e.outs}
     body: list[Equation] = []
     for e in function.body:
-        if e.op == "concat" and e.out not in kept:
+        if e.out not in kept and _slices(e):
             direct = [
                 isinstance(a, Var) and count[a] == 1 and _written(made.get(a)) for a in e.args
             ]
@@ -58,16 +62,44 @@ def pieces(function: Function, kept: Iterable[Var] = ()) -> dict[Var, Slice]:
     found: dict[Var, Slice] = {}
     for e in function.body:
         parts = list(variables(e.args))
-        if e.op != "concat" or e.out in kept or len(parts) < len(e.args):
+        slices = _slices(e)
+        if not slices or e.out in kept or len(parts) < len(e.args):
             continue
         if not all(count[p] == 1 and _written(made.get(p)) for p in parts):
             continue
-        axis, start = dict(e.attrs)["axis"], size(0)
-        for part in parts:
-            items = whole(e.out.type.shape)
-            items[axis] = (start, part.type.shape[axis].size, 1)
-            start = start + part.type.shape[axis].size
-            found[part] = Slice(e.out, tuple(items))
+        found |= {part: Slice(e.out, items) for part, items in zip(parts, slices)}
+    return found
+
+
+def _slices(e: Equation) -> list[Items]:
+    """Where the parts of a joined array stand, if these are all of it."""
+    if e.op == "concat":
+        return _side_by_side(e, dict(e.attrs)["axis"])
+    return _places(e) if e.op == "lay_windows" else []
+
+
+def _side_by_side(e: Equation, axis: int) -> list[Items]:
+    found, start = list[Items](), size(0)
+    for part in e.args:
+        items = whole(e.out.type.shape)
+        items[axis] = (start, part.type.shape[axis].size, 1)
+        start = start + part.type.shape[axis].size
+        found.append(tuple(items))
+    return found
+
+
+def _places(e: Equation) -> list[Items]:
+    attrs, shape, part = dict(e.attrs), e.out.type.shape, e.args[0].type.shape
+    sides = attrs["sides"]
+    covered = all(shape[i + 1].size == part[i + 1].size * size(n) for i, n in enumerate(sides))
+    if attrs["stride"] != sides or attrs["dilation"] != (1, 1) or not covered:
+        return []
+    found = []
+    for place in product(*map(range, sides)):
+        items = whole(shape)
+        for i, (start, step) in enumerate(zip(place, sides), 1):
+            items[i] = (size(start), part[i].size, step)
+        found.append(tuple(items))
     return found
 
 

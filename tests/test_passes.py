@@ -15,6 +15,7 @@ from bpc.passes import (
     cse,
     dce,
     expand,
+    factors,
     gates,
     guard,
     hoist,
@@ -26,6 +27,7 @@ from bpc.passes import (
     sink,
     squeeze,
     stabilise,
+    sums,
     units,
     unstack,
 )
@@ -52,6 +54,8 @@ PASSES = {
     "units": units,
     "squeeze": squeeze,
     "share": share,
+    "factors": factors,
+    "sums": sums,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
@@ -81,6 +85,8 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
+    if which in ("factors", "sums"):
+        cost = tidy(cost)
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]

@@ -19,6 +19,7 @@ from bpc.passes import (
     gates,
     guard,
     hoist,
+    images,
     join,
     name,
     propagate,
@@ -48,6 +49,7 @@ PASSES = {
     "sink": sink,
     "dce": dce,
     "expand": expand,
+    "images": images,
     "unstack": unstack,
     "gates": gates,
     "columns": columns,
@@ -87,7 +89,7 @@ def before(path):
         )
     if which in ("factors", "sums"):
         cost = tidy(cost)
-    if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
+    if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 

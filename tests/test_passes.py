@@ -18,9 +18,11 @@ from bpc.passes import (
     gates,
     guard,
     hoist,
+    inner,
     join,
     name,
     propagate,
+    scale,
     share,
     simplify,
     sink,
@@ -52,6 +54,8 @@ PASSES = {
     "units": units,
     "squeeze": squeeze,
     "share": share,
+    "scale": scale,
+    "inner": inner,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
@@ -81,6 +85,8 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
+    if which in ("scale", "inner"):
+        cost = tidy(expand(cost))
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]

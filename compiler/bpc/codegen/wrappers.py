@@ -205,7 +205,7 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     lines = [
         *layout.statement(4, "arrays", values),
         f'    {key} = _key("{function.name}", arrays)',
-        f"    {found} = _idle({key})",
+        f"    {found} = vars(_WORK).pop({key}, None)",
         f"    if {found} is None:",
         *layout.call_statement(8, f"arrays, {key}, {found}", made, ["params", *names]),
         *layout.unpacked(4, [*kernel.dims, work], found),
@@ -217,14 +217,16 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     gradient = function.name == "value_and_grad"
     rest = function.results[1:] if gradient else function.results
     if gradient and count:
-        like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]" if w.wrt else "arrays"
+        like = f"arrays[:{count}]"
+        if w.wrt:
+            like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]"
         lines.append(f"    {room} = _targets(out, {keys}, {like}, arrays)")
         every = len(kernel.given) == count
         taken += [f"*{room}"] if every else [f"{room}[{i}]" for i in kernel.given]
     several = [value, f"*{results}"] if gradient else [results]
     target = ", ".join(several) if gradient or count > 1 else value
     lines += layout.call_statement(4, target, f"_{function.name}", taken, modern=True)
-    lines.append(f"    _keep({key}, {found})")
+    lines += [f"    if {key} is not None:", f"        vars(_WORK)[{key}] = {found}"]
     if function.name == "cost":
         return [*lines, f"    return float({value})"]
     real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
@@ -261,7 +263,7 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
         '    """The arguments as arrays, and memory for their sizes with the key to keep it by."""',
         *checks,
         f'    key = _key("{function.name}", arrays)',
-        "    found = _idle(key)",
+        "    found = vars(_WORK).pop(key, None)",
         "    if found is None:",
         *layout.call_statement(8, "work", f"_{function.name}_work", made),
         "        key = _keepable(key, work)",
@@ -387,10 +389,14 @@ def _everywhere(function: Function) -> Iterator[Equation]:
 
 def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:
     """The check that a size which is divided by is not 0: Python's numbers would raise."""
-    below = equation.args[1] if equation.op == "div" else None
-    if not isinstance(below, Literal) or not isinstance(below.value, Size):
+    divides = equation.args[1:] if equation.op == "div" else ()
+    below = [a.value for a in divides if isinstance(a, Literal) and isinstance(a.value, Size)]
+    if equation.op == "mul":  # by a size over another: see passes/scale.py
+        sizes = [a.value for a in equation.args if isinstance(a, Literal)]
+        below = [s.below for s in sizes if isinstance(s, Size) and not s.whole]
+    if not below or below[0].constant is not None:
         return []
-    text = below.value.format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
+    text = below[0].format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
     if any(line.startswith(f"    _require({text} >= 1,") for line in before):
         return []
     message = f'"division by a size that is 0 ({w.comment(equation.span)})"'

@@ -28,6 +28,17 @@ def _sum(x, axis=None, keepdims=False, out=None):
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
+def _inner(x, y):
+    """The sum of the products; those of many float32 are added up in float64."""
+    x, y = x.ravel(), y.ravel()
+    n, block = x.size, 1024
+    if n <= block or x.dtype != np.float32:
+        return x.dot(y)
+    cut = n - n % block
+    parts = np.matmul(x[:cut].reshape(-1, 1, block), y[:cut].reshape(-1, block, 1))
+    return np.float32(np.add.reduce(parts, None, np.float64) + x[cut:].dot(y[cut:]))
+
+
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)

@@ -21,7 +21,7 @@ from bpc.ops.cost import (
     ratio,
 )
 from bpc.ops.roles import Axes, Flag, Value
-from bpc.ops.rows import MEAN, SUM, Rule, moves, reduces
+from bpc.ops.rows import BOTH, MEAN, SUM, Meets, Rule, moves, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
 
 ROWS = 256  # at most, that are added up by one product
@@ -170,6 +170,24 @@ register(
         ),
         numpy="_add_rows",
         into="_add_rows",
+    )
+)
+def _together(types: Sequence[Type], places: Sequence[int | None]) -> int:
+    """The rows of both arrays are multiplied away."""
+    if places[0] != places[1]:
+        raise Meets(BOTH)
+    return SUM
+
+
+register(
+    Op(
+        "inner",
+        "internal",
+        "The sum of the products of the entries of two arrays.",
+        rows=_together,
+        infer=lambda t, other: (t.with_shape(()),),
+        flops=per_entry(2),
+        numpy="_inner",
     )
 )
 

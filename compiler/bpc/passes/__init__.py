@@ -16,9 +16,11 @@ from bpc.passes.expand import expand
 from bpc.passes.gates import gates
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
+from bpc.passes.inner import inner
 from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
+from bpc.passes.scale import scale
 from bpc.passes.share import share
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
@@ -51,5 +53,5 @@ LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist
 WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
-    2: (unstack, expand, propagate, simplify, cse, hoist, cse, dce),
+    2: (unstack, expand, propagate, simplify, cse, hoist, cse, scale, inner, dce),
 }

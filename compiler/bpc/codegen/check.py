@@ -27,7 +27,7 @@ IMPORTS = {"import math", "import threading", "import numpy as np", "from scipy 
 _BUILTINS = (
     "abs all any bool complex dict enumerate filter float frozenset hasattr int isinstance len list "
     "map max min next pow range reversed round set slice sorted str sum tuple type zip "
-    "ArithmeticError IndexError iter vars id KeyError OverflowError TypeError ValueError ZeroDivisionError"
+    "ArithmeticError IndexError iter vars id KeyError LookupError OverflowError TypeError ValueError ZeroDivisionError"
 )
 BUILTINS = frozenset(("True", "False", "None", *_BUILTINS.split()))
 _DOTTED = re.compile(r"\.([a-zA-Z]\w*)")

@@ -88,7 +88,7 @@ def before(path):
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
     if which in ("factors", "sums"):
-        cost = tidy(cost)
+        cost = tidy(expand(cost))
     if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]

@@ -64,7 +64,7 @@ def test_a_step_with_out_allocates_no_arrays(name: str, dtype: type) -> None:
         tracemalloc.stop()
         np.setbufsize(before)
     kept = sum(m._size(work) for work in vars(m._WORK).values())
-    assert kept > 9 * 10**5 and taken < kept // 32 + 8192, f"{taken} bytes beside {kept}"
+    assert kept > 3 * 10**5 and taken < kept // 32 + 8192, f"{taken} bytes beside {kept}"
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -315,3 +315,16 @@ output c, s"""
             np.testing.assert_allclose(slope, grads[key], rtol=1e-12, atol=1e-14)
     code = bpc.compile_source(text, level=2)
     assert "np.tanh(z, c[:, :4])" in code
+
+
+@pytest.mark.parametrize("count", [1, 255, 5000, 300_001])
+def test_sums_of_many_float32_keep_six_digits(count: int) -> None:
+    source = "dim N\ninput x: [N]\nparam w, b\ncost J = sum(w * x^2 + b * x) / N"
+    m = bpc.load(source, level=2)
+    x = np.full(count, 0.1, np.float32)  # all rounded the same way
+    params = {"w": np.float32(1.5), "b": np.float32(0.3)}
+    J, grads = m.value_and_grad(params, x)
+    each = float(x[0])
+    assert J == pytest.approx(1.5 * each**2 + 0.3 * each, rel=1e-6)
+    assert grads["w"] == pytest.approx(each**2, rel=1e-6)
+    assert grads["b"] == pytest.approx(each, rel=1e-6)

@@ -15,6 +15,7 @@ from bpc.passes import (
     cse,
     dce,
     expand,
+    factors,
     gates,
     guard,
     hoist,
@@ -28,6 +29,7 @@ from bpc.passes import (
     sink,
     squeeze,
     stabilise,
+    sums,
     turn,
     units,
     unstack,
@@ -58,6 +60,8 @@ PASSES = {
     "units": units,
     "squeeze": squeeze,
     "share": share,
+    "factors": factors,
+    "sums": sums,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "pools", "share")
 
@@ -89,8 +93,9 @@ def before(path):
         )
     if which == "turn":
         cost = run(tidy(cost), LOOPS[2], check=True)
-    # The code that simplifying leaves dead.
-    if which in ("dce", "hoist", "images", "sink", "unstack"):
+    if which in ("factors", "sums"):
+        cost = tidy(expand(cost))
+    if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 

@@ -18,22 +18,11 @@ def _key(function, arrays):
     return (function, *[a.shape for a in arrays], *[a.dtype for a in arrays])
 
 
-def _idle(key):
-    """This thread's workspace for a key, which nobody else can use until `_keep`; or None."""
-    return vars(_WORK).pop(key, None)
-
-
-def _keep(key, workspace):
-    """Put a workspace back; a thread has at most eight."""
-    idle = vars(_WORK)
-    if key is not None:
-        idle[key] = workspace
-    if len(idle) > 8:
-        del idle[next(iter(idle))]
-
-
 def _keepable(key, work):
-    """The key, if the memory is not too large to be kept: 128 MB."""
+    """The key, unless the memory is too large to be kept: 128 MB. A thread keeps at most eight."""
+    idle = vars(_WORK)
+    while len(idle) >= 8:
+        del idle[next(iter(idle))]
     return key if _size(work) <= 2**27 else None
 
 
@@ -46,7 +35,7 @@ def _size(work):
 def _targets(out, names, likes, arrays):
     """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
     if out is None:
-        return [np.empty(like.shape, like.dtype) for _, like in zip(names, likes)]
+        return [np.empty(like.shape, like.dtype) for like in likes]
     others = [*arrays]
     owners = {id(a if a.base is None else a.base) for a in arrays}
     for name, like in zip(names, likes):

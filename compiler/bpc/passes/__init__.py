@@ -13,6 +13,7 @@ from bpc.passes.columns import columns
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
 from bpc.passes.expand import expand
+from bpc.passes.factors import factors
 from bpc.passes.gates import gates
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
@@ -26,6 +27,7 @@ from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
 from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
+from bpc.passes.sums import sums
 from bpc.passes.turn import turn
 from bpc.passes.units import units
 from bpc.passes.unstack import unstack
@@ -54,5 +56,8 @@ LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist
 WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
-    2: (unstack, images, turn, expand, propagate, simplify, cse, hoist, cse, dce),
+    2: (
+        *(unstack, images, turn, expand, propagate, simplify, cse, factors, simplify, cse, sums),
+        *(propagate, simplify, cse, hoist, cse, dce),
+    ),
 }

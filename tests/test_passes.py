@@ -30,7 +30,7 @@ from bpc.passes import (
     squeeze,
     stabilise,
     sums,
-    turn,
+    turn_loops,
     units,
     unstack,
 )
@@ -53,7 +53,7 @@ PASSES = {
     "expand": expand,
     "images": images,
     "pools": pools,
-    "turn": turn,
+    "turn_loops": turn_loops,
     "unstack": unstack,
     "gates": gates,
     "columns": columns,
@@ -91,7 +91,7 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which == "turn":
+    if which == "turn_loops":
         cost = run(tidy(cost), LOOPS[2], check=True)
     if which in ("factors", "sums"):
         cost = tidy(expand(cost))

@@ -28,7 +28,7 @@ from bpc.passes.sink import sink
 from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
 from bpc.passes.sums import sums
-from bpc.passes.turn import turn
+from bpc.passes.turn_loops import turn_loops
 from bpc.passes.units import units
 from bpc.passes.unstack import unstack
 
@@ -57,7 +57,7 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
     2: (
-        *(unstack, images, turn, expand, propagate, simplify, cse, factors, simplify, cse, sums),
+        *(unstack, images, turn_loops, expand, propagate, simplify, cse, factors, simplify, cse, sums),
         *(propagate, simplify, cse, hoist, cse, dce),
     ),
 }

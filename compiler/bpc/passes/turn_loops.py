@@ -42,7 +42,7 @@ class _Fixed(Exception):
     """A step does what cannot be turned."""
 
 
-def turn(function: Function) -> Function:
+def turn_loops(function: Function) -> Function:
     """Turn the loops of a function where it is possible, and of use."""
     turned = {e: found for e in function.body if e.op == "scan" and (found := _turned(Loop.of(e)))}
     if not turned:

@@ -28,6 +28,7 @@ from bpc.passes import (
     squeeze,
     stabilise,
     sums,
+    turn,
     units,
     unstack,
 )
@@ -56,6 +57,7 @@ PASSES = {
     "share": share,
     "factors": factors,
     "sums": sums,
+    "turn": turn,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
@@ -85,7 +87,7 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which in ("factors", "sums"):
+    if which in ("factors", "sums", "turn"):
         cost = tidy(cost)
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)

@@ -26,6 +26,7 @@ from bpc.passes.sink import sink
 from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
 from bpc.passes.sums import sums
+from bpc.passes.turn import turn
 from bpc.passes.units import units
 from bpc.passes.unstack import unstack
 
@@ -54,7 +55,7 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
     2: (
-        *(unstack, expand, propagate, simplify, cse, factors, simplify, cse, sums),
-        *(propagate, simplify, cse, hoist, cse, dce),
+        *(unstack, expand, propagate, simplify, cse, factors, simplify, cse),
+        *(turn, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
     ),
 }

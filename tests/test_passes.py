@@ -22,6 +22,7 @@ from bpc.passes import (
     join,
     name,
     propagate,
+    regroup,
     share,
     simplify,
     sink,
@@ -58,6 +59,7 @@ PASSES = {
     "factors": factors,
     "sums": sums,
     "turn": turn,
+    "regroup": regroup,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
@@ -87,7 +89,7 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which in ("factors", "sums", "turn"):
+    if which in ("factors", "regroup", "sums", "turn"):
         cost = tidy(cost)
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)

@@ -20,6 +20,7 @@ from bpc.passes.hoist import hoist
 from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
+from bpc.passes.regroup import regroup
 from bpc.passes.share import share
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
@@ -55,7 +56,7 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
     2: (
-        *(unstack, expand, propagate, simplify, cse, factors, simplify, cse),
+        *(unstack, expand, propagate, simplify, cse, factors, simplify, cse, regroup),
         *(turn, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
     ),
 }

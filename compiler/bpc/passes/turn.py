@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
-from bpc.types import ONE, Axis, Shape, Type
+from bpc.types import ONE, Axis, Shape, Type, dim
 
 #: columns from which on rows had better stay as they are
 MANY = 32
@@ -32,7 +32,7 @@ def turn(function: Function) -> Function:
     """Turn the arrays of a function where that pays."""
     meeting = (e.out.type.shape[0] for e in function.body if _meet(e))
     rows = next((axis for axis in meeting if _data(function, axis)), None)
-    if rows is None or any(e.op == "scan" for e in function.body):
+    if rows is None or any(e.op == "scan" or _many(e, rows) for e in function.body):
         return function
     try:
         return _Turner(function, rows).run()
@@ -47,8 +47,14 @@ def _meet(e: Equation) -> bool:
     source, shape = e.args[0].type.shape, e.out.type.shape
     middle = any(a == ONE != b for a, b in zip(source[1:-1], shape[1:-1]))
     few = shape[-1].size.value is None or shape[-1].size.value <= MANY
-    many = source[0] == shape[0] and len(shape[0].size.dims()) == 1
+    many = source[0] == shape[0] and _free(shape[0])
     return middle and many and few and source[-1] == shape[-1] != ONE
+
+
+def _free(axis: Axis) -> bool:
+    """Whether an axis is as long as a free dim says."""
+    names = axis.size.dims()
+    return len(names) == 1 and axis.size == dim(*names)
 
 
 def _data(function: Function, rows: Axis) -> bool:
@@ -56,6 +62,14 @@ def _data(function: Function, rows: Axis) -> bool:
     first = any(p.type.rank > 1 and p.type.shape[0] == rows for p in function.params)
     found = () if function.name == "forward" else function.results
     return first and not any(rows in r.type.shape for r in found)
+
+
+def _many(e: Equation, rows: Axis) -> bool:
+    """Whether rows meet rows, or are joined with another axis."""
+    (name,) = rows.size.dims()
+    axes = [a for v in (*e.outs, *e.args) for a in v.type.shape if name in a.size.dims()]
+    each = any(sum(a == rows for a in v.type.shape) > 1 for v in (*e.outs, *e.args))
+    return each or any(a != rows for a in axes)
 
 
 class _Turner:
@@ -130,22 +144,20 @@ class _Turner:
             rule = _Turner.same
         elif "axes" in dict(e.attrs) and op.mixes is not None and len(e.args) == 1:
             rule = _Turner.reduced
-        mark = len(self.m.body)
         made = rule(self, e) if rule is not None else None
         if made is None:
-            del self.m.body[mark:]
             return False
-        op_name, args, attrs = made
-        result = self.m.emit(op_name, *args, **attrs) if not op.elementwise else None
-        if result is None:
-            result = self.m.elementwise(op_name, *args)
-        last = self.m.body.pop()
-        if self.has(e.out):
-            out = Var(e.out.name, result.type, e.out.named)
+        name, args, attrs = made
+        write = self.m.elementwise if op.elementwise else self.m.emit
+        result = write(name, *args, **attrs)
+        has = self.has(e.out)
+        if result.type != (self.type(e.out.type) if has else e.out.type):
+            self.m.body.pop()
+            return False
+        out = Var(e.out.name, result.type, e.out.named) if has else e.out
+        if has:
             self.turned[e.out] = out
-        else:
-            out = e.out
-        self.m.body.append(replace(last, outs=(out,)))
+        self.m.body.append(replace(self.m.body.pop(), outs=(out,)))
         return True
 
     def same(self, e: Equation) -> _Made | None:

@@ -363,7 +363,8 @@ def _rows_product(a, b):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -407,4 +408,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# f5670b3b6186a669b0f72426db36b078b1f9e0b126d42c8ae34a9be7269ec37f
+# 8f638c82a0c154801575226d70defb008d6e193ef90239c2f33d71f3907bde93

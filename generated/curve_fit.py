@@ -223,7 +223,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -250,4 +251,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 2f8c1e7c52eaa6937218e57e7de8945b98e5c6769265f63262ebd1a969948151
+# ea43cf16b4bc1aa32b481ec8ecb965889884609ebd15e5adfa8e49dcf4f9ffe9

@@ -346,7 +346,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -417,4 +418,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 8c24b693f59d486217688b4a9024c01739d91ee0ff8a206adb073ec4661c473e
+# 4c2d86070433a1bd195cad35cd9c92a5e2b90e17b475b2cd197ba673c983829b

@@ -227,7 +227,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -298,4 +299,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# d3f3b2db6d1da7ea7b8be5e03e17f406a6db33238f6f99ab877889e506642aa4
+# 9223c63ae7221c75c6433e484d1218c60438df654a0dcb677a025530aa9db1b5

@@ -342,7 +342,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -510,4 +511,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 80d575064b660bdcedaab0008cf221eff50d1f0cf4c4f511a0f5e54c828b7f85
+# e48c87165ee8d016422a66c8d037315c718dec925d4e231a33db86ff12b46296

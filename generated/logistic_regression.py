@@ -202,7 +202,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -241,4 +242,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 0992a6f1b8e0b375ad25dd0599d86b07be3aee8d6ee2700ee172359b75aca1a9
+# eed6cf553a90720e3362035fc1f0ee0fddd493d345df150a082eebbfdacfcc14

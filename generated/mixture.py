@@ -248,7 +248,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -297,4 +298,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# fe03cb85c2f23c7fda68d715927e03aad9946168582a7585c55b1c96daff46a8
+# e5d6c287b9e042d92523a6e3feb1d03b8da4c6be06fe0bc0abb43a1588906dd2

@@ -405,7 +405,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -442,4 +443,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 2be5d0b046f6a85b9285c6203aa4fe75def4d97663a02a6dcaca5889f1ca0dd0
+# 25b86aafacdeface3f7df0061776ea8bae4348046e8f111d54224f6400998849

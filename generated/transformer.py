@@ -1039,7 +1039,8 @@ def _rows_product(a, b):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -1155,4 +1156,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# f7ee0ded0e25d06a7f18153710612480ea371e16ccdf9b1a826cdcf935e36c4d
+# 1060a614faffd53a7973191313f3ebf1eaa6449f9cd01b4975c88a6c2ab5f185

@@ -330,7 +330,8 @@ def _require(holds, message):
 
 def _sum(x, axis=None, keepdims=False, out=None):
     """The sum; many float32 are added up in float64, so that no digits are lost."""
-    if x.size > 4096 and x.dtype == np.float32:
+    many = x.size > 4096 and x.dtype == np.float32
+    if many and (axis is None or np.take(x.shape, axis).prod() > 64):
         total = np.add.reduce(x, axis, np.float64, out, keepdims=keepdims)
         return total if out is not None else total.astype(np.float32)
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
@@ -369,4 +370,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# ab03b30625aecef432e66cbbad68acadf52a5c3d9b6a4e3cf869c2bc4960a571
+# 126ce902cc90f0c8458b55dae8ca3eaa2dbacabab1141b995d03a7f88fa81d9e

@@ -328,3 +328,14 @@ def test_sums_of_many_float32_keep_six_digits(count: int) -> None:
     assert J == pytest.approx(1.5 * each**2 + 0.3 * each, rel=1e-6)
     assert grads["w"] == pytest.approx(each**2, rel=1e-6)
     assert grads["b"] == pytest.approx(each, rel=1e-6)
+
+
+def test_results_are_computed_in_their_own_memory() -> None:
+    text = bpc.compile_source("dim N\nparam x: [N]\ncost J = logsumexp(x)\n", "m.bp", level=2)
+    assert "np.exp(dJ_dx, dJ_dx)" in text
+    source = "dim N\ninput x: [N]\nparam w\noutput y = exp(w * x)\ncost J = w^2\n"
+    text = bpc.compile_source(source, "m.bp", level=2)
+    assert "_forward_tile(w, x[part], memory, y[part])" in text  # in the cache all the same
+    m = bpc.load(source, level=2)
+    x = np.linspace(0.0, 1.0, 400_001)
+    np.testing.assert_allclose(m.forward({"w": 0.5}, x), np.exp(0.5 * x), rtol=1e-14)

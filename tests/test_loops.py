@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import black
 import numpy as np
 import pytest
+from bpc.passes.turn import turn
 
 import bpc
 from bpc.codegen.check import check_output
 from bpc.compiler import differentiate, front, simplified
-from bpc.passes.turn import turn
 from bpc.source import Source
 from oracle import check_gradient
 from test_ops import own, views

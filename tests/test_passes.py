@@ -24,6 +24,7 @@ from bpc.passes import (
     name,
     pools,
     propagate,
+    regroup,
     share,
     simplify,
     sink,
@@ -31,6 +32,7 @@ from bpc.passes import (
     stabilise,
     sums,
     turn_loops,
+    turn_rows,
     units,
     unstack,
 )
@@ -62,6 +64,8 @@ PASSES = {
     "share": share,
     "factors": factors,
     "sums": sums,
+    "turn_rows": turn_rows,
+    "regroup": regroup,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "pools", "share")
 
@@ -93,7 +97,7 @@ def before(path):
         )
     if which == "turn_loops":
         cost = run(tidy(cost), LOOPS[2], check=True)
-    if which in ("factors", "sums"):
+    if which in ("factors", "regroup", "sums", "turn_rows"):
         cost = tidy(expand(cost))
     if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)

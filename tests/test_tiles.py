@@ -522,6 +522,11 @@ cost J = mean(einsum("nt,ntd->nd", softmax(x @ q), x)^2)""",
     "places": "dim N\ninput y: [N]\nparam b\ncost J = mean(tanh(y * b * arange(N)))",
     "vectors": "dim N\ninput x: [N], y: [N]\nparam b\ncost J = dot(x * b, y) + norm(stack(b, b))",
     "sum of all": "dim N\ninput x: [N, 2]\nparam b\ncost J = exp(b) * mean(x * b)\noutput m = max(x, axis=1), b",
+    "pairs": "dim N, K, D\ninput x: [N, D], k: [N]\nparam c: [K, D], W: [K, D, D], u: [D, 2], v: [D]\n"
+    "d = (x[:, new, :] - c) * exp(c)\nnear = exp(-sum(d^2, axis=2))\n"
+    'apart = einsum("nkd,kde->nke", d, W)\n'
+    "cost J = mean(log(1 + sum(near, axis=1)) * (x @ v)) + sum(max(apart, axis=2)) / N"
+    " + mean(k[:, new] * (x @ u))\noutput near, best = argmax(near, axis=1)",
     "columns": "dim N\ninput x: [N, 3]\nparam w: [3]\np, q = split(concat(x * w, x^2, axis=1), 2, axis=1)\n"
     "cost J = mean(p * q) + mean(prod(x * w, axis=1)) + mean(cumsum(x * w, axis=1)^2)",
 }  # fmt: skip

@@ -43,6 +43,14 @@ class Slice:
 Place = Buffer | Given | Step | Slice | Var
 
 
+def home(places: Mapping[Var, Place], var: Var) -> Place | None:
+    """The memory that a value is in, whose place may be that of another value."""
+    place = places.get(var)
+    while isinstance(place, Var):
+        place = places.get(place)
+    return place
+
+
 @dataclass(frozen=True, slots=True)
 class Carries:
     """How a loop updates its carries."""

@@ -18,7 +18,7 @@ from bpc.codegen.names import Names
 from bpc.codegen.workspaces import Call
 from bpc.codegen.wrappers import takes_rng
 from bpc.ir import Atom, Function, Var
-from bpc.plan import Buffer, Given, Plan
+from bpc.plan import Buffer, Given, Plan, home
 
 
 class Part:
@@ -44,7 +44,7 @@ class Part:
         """Those of some results that are written into memory of the caller's, and their places."""
         places = self.plan.places
         found = [(i, r) for i, r in enumerate(results) if isinstance(r, Var)]
-        return [(i, r) for i, r in found if places.get(r) == Given()]
+        return [(i, r) for i, r in found if home(places, r) == Given()]
 
 
 @dataclass(frozen=True, slots=True)

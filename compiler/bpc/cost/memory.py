@@ -21,7 +21,7 @@ from bpc.cost.strides import Layouts
 from bpc.ir import Atom, Equation, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.cost import ITEM, nbytes
-from bpc.plan import Given, Plan
+from bpc.plan import Given, Plan, home
 from bpc.types import Size, Type, size
 
 #: operators that give back what they were given
@@ -222,4 +222,4 @@ def workspace(plan: Plan) -> Formula:
 
 def given(plan: Plan, results: Iterable[Atom]) -> Iterator[Var]:
     """The results that are written into memory which is there for them."""
-    return (r for r in results if isinstance(r, Var) and plan.places.get(r) == Given())
+    return (r for r in results if isinstance(r, Var) and home(plan.places, r) == Given())

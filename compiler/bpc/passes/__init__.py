@@ -22,6 +22,7 @@ from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.pools import pools
 from bpc.passes.propagate import propagate
+from bpc.passes.regroup import regroup
 from bpc.passes.share import share
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
@@ -29,6 +30,7 @@ from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
 from bpc.passes.sums import sums
 from bpc.passes.turn_loops import turn_loops
+from bpc.passes.turn_rows import turn_rows
 from bpc.passes.units import units
 from bpc.passes.unstack import unstack
 
@@ -57,7 +59,7 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
     2: (
-        *(unstack, images, turn_loops, expand, propagate, simplify, cse, factors, simplify, cse, sums),
-        *(propagate, simplify, cse, hoist, cse, dce),
+        *(unstack, images, turn_loops, expand, propagate, simplify, cse, factors, simplify, cse),
+        *(regroup, turn_rows, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
     ),
 }

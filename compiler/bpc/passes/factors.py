@@ -7,7 +7,8 @@
 
 Each factor is a pass over the entries. A value that is needed as it is gets all of its factors at
 once; if it is a product with something stretched, that gets them, as it has fewer entries. Only
-numbers, and what is computed of sizes alone, are moved about: no overflow comes of them.
+numbers, and what is computed of sizes alone, are moved about there: no overflow comes of them. Other
+scalars leave what is added up and nothing else.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ class _Mover:
         self.body = live(function, strict=True).body
         self.results = set(variables(function.results))
         self.readers: dict[Var, list[Equation]] = {}
-        #: scalars that depend on sizes alone, and what such are stretched to
+        #: scalars that depend on sizes alone, and what such are stretched to; and others that are
         self.numbers: dict[Var, Atom] = {}
+        self.others: dict[Var, Atom] = {}
         for e in self.body:
             for arg in set(variables(e.args)):
                 self.readers.setdefault(arg, []).append(e)
@@ -65,6 +67,8 @@ class _Mover:
                     self.numbers[e.out] = e.out
                 elif e.op in MOVES and isinstance(e.args[0], Var):
                     self.numbers[e.out] = self.numbers[e.args[0]]
+            elif e.op == "broadcast" and not e.args[0].type.shape:
+                self.others[e.out] = e.args[0]
         #: what is needed up to factors alone, and what hands its factors on to what gets more of them
         self.free: set[Var] = set()
         self.handed: set[Var] = set()
@@ -152,6 +156,8 @@ class _Mover:
     def product(self, e: Equation) -> Scaled | None:
         """A product or quotient of what has factors; where none has any yet, if they may move on."""
         x, y = map(self.part, e.args)
+        if e.op == "mul" and e.out in self.free:
+            x, y = self.scalar(e.args[0]) or x, self.scalar(e.args[1]) or y
         if e.op == "div":
             if y.base is not None and not y.plain:
                 y = Scaled(self.need(e.args[1]))
@@ -190,6 +196,11 @@ class _Mover:
         if atom in self.numbers:
             return Scaled(None, 1.0, (self.numbers[atom],))
         return self.scaled.get(atom, Scaled(atom))
+
+    def scalar(self, atom: Atom) -> Scaled | None:
+        """What a scalar is that is stretched to an argument."""
+        scalar = self.others.get(atom) if isinstance(atom, Var) else None
+        return Scaled(None, 1.0, (self.need(scalar),)) if scalar is not None else None
 
     def inverse(self, x: Scaled) -> Scaled:
         """One over a number."""

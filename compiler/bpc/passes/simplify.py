@@ -173,10 +173,10 @@ def _scaled(view: View, factor: float, rest: Expr) -> Expr | None:
 
 
 def _inverse(view: View, x: Atom, y: Atom) -> Found:
-    """X * (1/y) is x / y."""
+    """X * (1/y) is x / y, unless y is stretched: there are fewer entries to invert than to divide."""
     for one, other in ((x, y), (y, x)):
         quotient = view.made(other)
-        if quotient is not None and quotient.op == "broadcast":
+        if quotient is not None and quotient.op == "broadcast" and not quotient.args[0].type.rank:
             quotient = view.made(quotient.args[0])
         if quotient is None or quotient.op != "div":
             continue

@@ -76,6 +76,7 @@ def _place(function: Function, memory: _Memory, wanted: dict[Var, Place]) -> Non
     last = _last_readers(function, owners)
     made = {o: e for e in function.body for o in e.outs}
     holds: dict[Var, Buffer] = {}
+    _handed_back(function, owners, last, made, wanted)
     slices = pieces(function, {v for v, place in wanted.items() if isinstance(place, Var)})
     for i, e in enumerate(function.body):
         ending = {o for a in variables(e.args) for o in owners[a] if last[o] == i}
@@ -106,6 +107,28 @@ def _place(function: Function, memory: _Memory, wanted: dict[Var, Place]) -> Non
             memory.give(holds.pop(var))
     for buffer in holds.values():
         memory.give(buffer)
+
+
+def _handed_back(
+    function: Function,
+    owners: _Owners,
+    last: dict[Var, int],
+    made: dict[Var, Equation],
+    wanted: dict[Var, Place],
+) -> None:
+    """Let values be computed in the memory of the results that take their place."""
+    at = {o: i for i, e in enumerate(function.body) for o in e.outs}
+    for result in [v for v, place in wanted.items() if isinstance(place, Given) and v in at]:
+        first = var = result
+        while True:
+            e, i = made[var], at[var]
+            ending = {o for a in variables(e.args) for o in owners[a] if last[o] == i}
+            taken = _taken_over(e, owners, ending, made) if writes(e) else None
+            if taken is None or taken.named or taken in wanted or not writes(made[taken]):
+                break
+            first = var = taken
+        if first is not result:
+            wanted[first] = wanted.pop(result)
 
 
 def _loop(loop: Loop, memory: _Memory) -> dict[Var, Buffer]:

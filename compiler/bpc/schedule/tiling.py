@@ -33,8 +33,8 @@ def tiled(
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
     tile = assign(Plan(_copied(direct(loosen(found.tile, False, start)), found.totals), False))
-    if not tile.buffers:
-        return None  # it keeps nothing that a cache could hold
+    if not tile.buffers and not any(isinstance(p, Var) for p in tile.places.values()):
+        return None  # it goes through no memory twice that a cache could hold
     tile, loops = _by_steps(tile, dim(found.rows))
     before = loosen(found.before, False, start, own=False)
     return Tiling(

@@ -82,7 +82,7 @@ def value_and_grad(params, x, y, out=None):
     _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["T"], dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -393,9 +393,7 @@ def _unslice(x, shape, index, out=None):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -407,4 +405,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# f5670b3b6186a669b0f72426db36b078b1f9e0b126d42c8ae34a9be7269ec37f
+# ae232b99db82a0381e29194a169e40512c66bec37bbb573f72a2d5acd3e2ea38

@@ -68,7 +68,7 @@ def value_and_grad(params, t, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -236,9 +236,7 @@ def _mean(x, axis=None, keepdims=False):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -250,4 +248,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 2f8c1e7c52eaa6937218e57e7de8945b98e5c6769265f63262ebd1a969948151
+# f4ae37406e0a52dd7094d084cb572976600d0045fb5b5a900576fa45c347ac84

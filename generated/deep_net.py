@@ -112,7 +112,7 @@ def value_and_grad(params, x, label, out=None):
     _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -403,9 +403,7 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -417,4 +415,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 8c24b693f59d486217688b4a9024c01739d91ee0ff8a206adb073ec4661c473e
+# 960f5c94d32be5143799c79b6eea7d3c2c6664947442802e11a2019a0ccf6db2

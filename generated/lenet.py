@@ -94,7 +94,7 @@ def value_and_grad(params, image, label, rng=None, out=None):
     _require(dims["N"] >= 1, "mean of no entries (lenet.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], _seed(rng))
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -496,9 +496,7 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -510,4 +508,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 80d575064b660bdcedaab0008cf221eff50d1f0cf4c4f511a0f5e54c828b7f85
+# 057670a46b6f1f0e6ca42b61f56e0916be7d2f9ff7398b2aa77eafe245c538eb

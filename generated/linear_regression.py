@@ -60,7 +60,7 @@ def value_and_grad(params, x, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -215,9 +215,7 @@ def _mean(x, axis=None, keepdims=False):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -229,4 +227,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# c5c7d00e2056de595d2616c6cce7cf6dc5c903f57f0aaa56f5cee8de6c067a4b
+# 3de44dcddce482c42e8e99d4fb42bc38bac94fecdd3199e5646ba1494b6fc682

@@ -60,7 +60,7 @@ def value_and_grad(params, x, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -227,9 +227,7 @@ def _bce_with_logits(z, t):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -241,4 +239,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 0992a6f1b8e0b375ad25dd0599d86b07be3aee8d6ee2700ee172359b75aca1a9
+# e044e8507ebecf1795a6cd054c8bf64ea9490c51d5e1b99667cfa43e2cc15de1

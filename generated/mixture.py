@@ -60,7 +60,7 @@ def value_and_grad(params, x, out=None):
     _require(dims["N"] >= 1, "mean of no entries (mixture.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["D"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -283,9 +283,7 @@ def _log_softmax(x, axis=-1):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -297,4 +295,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# fe03cb85c2f23c7fda68d715927e03aad9946168582a7585c55b1c96daff46a8
+# 86ee1f208b4eb30401e00b2dff7f403547c25b6ca539f8cbeda790792d560715

@@ -84,7 +84,7 @@ def value_and_grad(params, x, t, out=None):
     _require(dims["N"] >= 1, "mean of no entries (pinn.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -428,9 +428,7 @@ def _unslice(x, shape, index, out=None):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -442,4 +440,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 2be5d0b046f6a85b9285c6203aa4fe75def4d97663a02a6dcaca5889f1ca0dd0
+# a529091365a6c07ea8695cb1df8bd657a3b74617077a2bfee75f0c28a4e24876

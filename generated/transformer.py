@@ -212,7 +212,7 @@ def value_and_grad(params, token, target, out=None):
     _require(dims["T"] >= 1, "mean of no entries (transformer.bp:28)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["T"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -1141,9 +1141,7 @@ def _normalise_slope(g, y, s, axis):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -1155,4 +1153,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# f7ee0ded0e25d06a7f18153710612480ea371e16ccdf9b1a826cdcf935e36c4d
+# 066923e0152803cb6fd464cd633846c2dc77fda0def63e311f7cb40c3465230b

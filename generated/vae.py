@@ -104,7 +104,7 @@ def value_and_grad(params, x, noise, out=None):
     _require(dims["N"] >= 1, "mean of no entries (vae.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -355,9 +355,7 @@ def _bce_with_logits(z, t):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -369,4 +367,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# ab03b30625aecef432e66cbbad68acadf52a5c3d9b6a4e3cf869c2bc4960a571
+# 3fc6281d5c0a2ce072b51ef584cbeaf02b617ea9657bf88e3f478166de93988f

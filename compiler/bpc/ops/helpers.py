@@ -28,6 +28,14 @@ def _sum(x, axis=None, keepdims=False, out=None):
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
+def _stretched(x, out):
+    """The entries laid out in memory; as they are where they are so many that NumPy is as quick."""
+    if out.size > 8192:
+        return x
+    out[...] = x
+    return out
+
+
 def _inner(x, y):
     """The sum of the products; those of many float32 are added up in float64."""
     x, y = x.ravel(), y.ravel()
@@ -277,9 +285,12 @@ def _off_label(y, index, label, amount, ignore, out=None):
 
 def _add_rows(x, ones, out=None):
     """The sum of the rows of x: of blocks, by products with ones, and of these in float64."""
-    n, block = x.shape[0], 64 if x.dtype == np.float32 else ones.shape[0]
+    n = len(x)
+    if n <= 64:
+        return ones[:n].dot(x, out)
+    block = 64 if x.dtype == np.float32 else len(ones)
     if n <= block:
-        return np.dot(ones[:n], x, out)
+        return ones[:n].dot(x, out)
     cut = n - n % block
     parts = np.matmul(ones[:block], x[:cut].reshape(-1, block, x.shape[1]))
     if cut < n:

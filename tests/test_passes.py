@@ -16,6 +16,7 @@ from bpc.passes import (
     dce,
     expand,
     gates,
+    gram,
     guard,
     hoist,
     inner,
@@ -56,6 +57,7 @@ PASSES = {
     "share": share,
     "scale": scale,
     "inner": inner,
+    "gram": gram,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
@@ -85,7 +87,7 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which in ("scale", "inner"):
+    if which in ("scale", "inner", "gram"):
         cost = tidy(expand(cost))
     if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
         cost = simplify(cost)

@@ -14,6 +14,7 @@ from bpc.passes.cse import cse
 from bpc.passes.dce import dce
 from bpc.passes.expand import expand
 from bpc.passes.gates import gates
+from bpc.passes.gram import gram
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
 from bpc.passes.inner import inner
@@ -53,5 +54,5 @@ LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist
 WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
-    2: (unstack, expand, propagate, simplify, cse, hoist, cse, scale, inner, dce),
+    2: (unstack, expand, propagate, simplify, cse, hoist, cse, scale, inner, gram, dce),
 }

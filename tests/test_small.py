@@ -116,9 +116,30 @@ def test_what_is_wrong_with_numbers_is_said(level: int) -> None:
 
 
 def test_a_hessian_of_weighted_rows_is_a_product_of_a_matrix_with_itself() -> None:
-    text = "dim N, D\ninput x: [N, D], y: [N]\nparam w: [D]\ncost J = mean(bce_with_logits(x @ w, y))"
+    text = (
+        "dim N, D\ninput x: [N, D], y: [N]\nparam w: [D]\ncost J = mean(bce_with_logits(x @ w, y))"
+    )
     params, inputs = made({"w": (3,)}), made({"x": (40, 3), "y": (40,)})
     found = [bpc.load(text, level=n, emit=("hessian",)).hessian(params, **inputs) for n in (1, 2)]
     np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
     np.testing.assert_array_equal(found[1], found[1].T)
     assert ".sqrt(" in bpc.compile_source(text, "n.bp", level=2, emit=("hessian",))
+
+
+PARTS = """
+dim N
+input y: [N]
+param x: [N], w: [3]
+cost J = sum((x[1:] - x[:-1]^2)^2) + sum(x[::-2] * y[::-2]) + x[0] * x[2] + w[0] * w[2]
+"""
+
+
+def test_parts_of_a_gradient_are_added_where_they_belong() -> None:
+    params, inputs = made({"x": (7,), "w": (3,)}), made({"y": (7,)})
+    value, grads = bpc.load(PARTS, level=2).value_and_grad(params, **inputs)
+    expected, plain = bpc.load(PARTS, level=1).value_and_grad(params, **inputs)
+    assert value == pytest.approx(expected)
+    for k in params:
+        np.testing.assert_allclose(grads[k], plain[k], rtol=1e-12)
+    lines = kernel(bpc.compile_source(PARTS, "n.bp", level=2), "value_and_grad")
+    assert lines.count("_overlaid(") == 2

@@ -198,6 +198,16 @@ def _unslice(x, shape, index, out=None):
     return out
 
 
+def _overlaid(shape, first, *parts, out=None):
+    """Zeros of a shape, to which values are added in place of slices."""
+    index, x = first
+    out = _unslice(x, shape, index, out)
+    for index, x in parts:
+        part = out[index]
+        np.add(part, x, part)
+    return out
+
+
 def _scatter(x, shape, index):
     """Zeros of a shape, to which x is added where the index arrays point."""
     exact = x.size > 4096 and x.dtype == np.float32

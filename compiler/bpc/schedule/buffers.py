@@ -20,6 +20,7 @@ from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
 from bpc.schedule.filled import filled
 from bpc.schedule.numbers import numbers
+from bpc.schedule.overlay import overlaid
 from bpc.schedule.pieces import in_pieces, pieces
 from bpc.schedule.steps import shows
 from bpc.schedule.stretch import stretched
@@ -36,7 +37,8 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     """
     function = _distinct(direct(live(plan.function, strict=True)), set())
     function = settled(in_pieces(_own_results(function) if given else function))
-    function, constants = _constants(numbers(stretched(filled(function))), given)
+    function = numbers(stretched(filled(overlaid(function))))
+    function, constants = _constants(function, given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
     _place(function, memory, wanted)

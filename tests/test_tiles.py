@@ -282,7 +282,7 @@ def test_rules(name: str) -> None:
 
 #: operators without arguments that could have rows, of which rows always meet, or of the schedule
 NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick", "copy"} | {
-    "number", "overlaid", "stretch",
+    "number", "ones_of", "overlaid", "stretch",
 }  # fmt: skip
 
 

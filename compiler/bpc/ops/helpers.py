@@ -296,9 +296,9 @@ def _off_label(y, index, label, amount, ignore, out=None):
 def _add_rows(x, ones, out=None):
     """The sum of the rows of x: of blocks, by products with ones, and of these in float64."""
     n = len(x)
-    if n <= 64:
-        return ones[:n].dot(x, out)
-    block = 64 if x.dtype == np.float32 else len(ones)
+    if n == len(ones) <= 64:
+        return ones.dot(x, out)
+    block = min(len(ones), 64 if x.dtype == np.float32 else 256)
     if n <= block:
         return ones[:n].dot(x, out)
     cut = n - n % block

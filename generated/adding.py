@@ -82,7 +82,7 @@ def value_and_grad(params, x, y, out=None):
     _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["T"], dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -394,9 +394,7 @@ def _unslice(x, shape, index, out=None):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -408,4 +406,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 8f638c82a0c154801575226d70defb008d6e193ef90239c2f33d71f3907bde93
+# 86dff2122b8ea97149f56dfaf3b771eb55f34886516126fa8f9c075138943dae

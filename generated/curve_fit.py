@@ -68,7 +68,7 @@ def value_and_grad(params, t, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -237,9 +237,7 @@ def _mean(x, axis=None, keepdims=False):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -251,4 +249,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# ea43cf16b4bc1aa32b481ec8ecb965889884609ebd15e5adfa8e49dcf4f9ffe9
+# 42852d8965d3bfa232f7cd4238b6b9d2971b3ff251b0a78b1ec178e15c43f8a3

@@ -112,7 +112,7 @@ def value_and_grad(params, x, label, out=None):
     _require(dims["N"] >= 1, "mean of no entries (deep_net.bp:21)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -404,9 +404,7 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -418,4 +416,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 4c2d86070433a1bd195cad35cd9c92a5e2b90e17b475b2cd197ba673c983829b
+# 6d88eafcb032e469d24fd070c47fe382678cd404ba00bb8c7db4788027b777c4

@@ -94,7 +94,7 @@ def value_and_grad(params, image, label, rng=None, out=None):
     _require(dims["N"] >= 1, "mean of no entries (lenet.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], _seed(rng))
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -497,9 +497,7 @@ def _mask(seed, number, shape, rate, dtype):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -511,4 +509,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# e48c87165ee8d016422a66c8d037315c718dec925d4e231a33db86ff12b46296
+# 9bf0ab7c98032cff6bcff23b13c2ca1946063384e916b9c7e3dd499724218dba

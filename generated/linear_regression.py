@@ -60,7 +60,7 @@ def value_and_grad(params, x, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -216,9 +216,7 @@ def _mean(x, axis=None, keepdims=False):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -230,4 +228,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 593b867d35bac6e899b00c682dd4a09bd3212560a7556611c26642da29e58b92
+# b208fec56f454cddb3a66943e35a20c5d29af7311f2664ed39b49b499d1187ca

@@ -60,7 +60,7 @@ def value_and_grad(params, x, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -228,9 +228,7 @@ def _bce_with_logits(z, t):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -242,4 +240,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# eed6cf553a90720e3362035fc1f0ee0fddd493d345df150a082eebbfdacfcc14
+# 62b671f25365e8f847573f5365fc3cbab0539ddac3b3f1bd2226336b0177f034

@@ -60,7 +60,7 @@ def value_and_grad(params, x, out=None):
     _require(dims["N"] >= 1, "mean of no entries (mixture.bp:14)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["D"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64, *, D):
@@ -284,9 +284,7 @@ def _log_softmax(x, axis=-1):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -298,4 +296,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# e5d6c287b9e042d92523a6e3feb1d03b8da4c6be06fe0bc0abb43a1588906dd2
+# eba2c157e4cd3cc219bf3f90c995c7bb5e3e3c84d261b6e717756fa8ac26ca71

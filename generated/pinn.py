@@ -84,7 +84,7 @@ def value_and_grad(params, x, t, out=None):
     _require(dims["N"] >= 1, "mean of no entries (pinn.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -429,9 +429,7 @@ def _unslice(x, shape, index, out=None):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -443,4 +441,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 25b86aafacdeface3f7df0061776ea8bae4348046e8f111d54224f6400998849
+# fdd0a88ae83d5cfc274502bdab8b2be42893c6345f159f9b6bb8782fb5881e00

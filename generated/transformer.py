@@ -212,7 +212,7 @@ def value_and_grad(params, token, target, out=None):
     _require(dims["T"] >= 1, "mean of no entries (transformer.bp:28)")
     value, *results = _value_and_grad(*arrays, dims["N"], dims["T"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -1142,9 +1142,7 @@ def _normalise_slope(g, y, s, axis):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -1156,4 +1154,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 1060a614faffd53a7973191313f3ebf1eaa6449f9cd01b4975c88a6c2ab5f185
+# 7e1e3dac400611bdebadc07285afb1a36e083f288ae055e7dcfb88c4b60d5f34

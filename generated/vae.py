@@ -104,7 +104,7 @@ def value_and_grad(params, x, noise, out=None):
     _require(dims["N"] >= 1, "mean of no entries (vae.bp:20)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), _stored(out, grads)
+    return float(value), grads if out is None else _stored(out, grads)
 
 
 def init(seed=0, dtype=np.float64):
@@ -356,9 +356,7 @@ def _bce_with_logits(z, t):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:
@@ -370,4 +368,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 126ce902cc90f0c8458b55dae8ca3eaa2dbacabab1141b995d03a7f88fa81d9e
+# faa039bd0a831604e0b470abd501b65bb266f0131b16f502896dc79c259c473f

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import black
 import numpy as np
 import pytest
-from bpc.passes.turn import turn
 
 import bpc
 from bpc.codegen.check import check_output
 from bpc.compiler import differentiate, front, simplified
+from bpc.passes.turn_loops import turn_loops
 from bpc.source import Source
 from oracle import check_gradient
 from test_ops import own, views
@@ -1063,4 +1063,4 @@ def test_turned_loops(name: str) -> None:
     source = Source("m.bp", text)
     program = simplified(differentiate(front(source, {}), source, (), 2), 2)
     function = program.functions["value_and_grad"]
-    assert (turn(function) is not function) == turned
+    assert (turn_loops(function) is not function) == turned

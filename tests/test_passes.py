@@ -17,6 +17,7 @@ from bpc.passes import (
     expand,
     factors,
     gates,
+    gram,
     guard,
     hoist,
     images,
@@ -66,6 +67,7 @@ PASSES = {
     "sums": sums,
     "turn_rows": turn_rows,
     "regroup": regroup,
+    "gram": gram,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "pools", "share")
 
@@ -97,7 +99,7 @@ def before(path):
         )
     if which == "turn_loops":
         cost = run(tidy(cost), LOOPS[2], check=True)
-    if which in ("factors", "regroup", "sums", "turn_rows"):
+    if which in ("factors", "gram", "regroup", "sums", "turn_rows"):
         cost = tidy(expand(cost))
     if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)

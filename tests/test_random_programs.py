@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 import bpc
@@ -23,6 +23,8 @@ SETTINGS = settings(
     database=None,
     deadline=None,
     report_multiple_bugs=False,
+    # A program is drawn from random numbers at once: to shrink these takes long, and makes it no shorter.
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 settled: list[bool] = []

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from scipy import special
 
@@ -280,8 +280,10 @@ def test_rules(name: str) -> None:
     check_rules(programs_of(name), set(), {})
 
 
-#: operators without arguments that could have rows, or of which rows always meet
-NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick", "number"}
+#: operators without arguments that could have rows, of which rows always meet, or of the schedule
+NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick"} | {
+    "number", "ones_of", "overlaid", "stretch",
+}  # fmt: skip
 
 
 def test_rules_of_all_operators() -> None:
@@ -757,6 +759,7 @@ tiled: list[bool] = []
 
 @settings(
     max_examples=30, derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.randoms(use_true_random=False), st.sampled_from(["", "x"]))

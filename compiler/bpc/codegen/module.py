@@ -142,7 +142,7 @@ def _tables(w: Writer, works: bool, tiled: bool, stacked: bool, tile: int | None
         text = f"({names[:-1]})" if len(w.wrt) == 1 else f"({names[:-2]})"
         lines += layout.statement(0, "_WRT", expression.name(text))
     if works:
-        lines.append("_WORK = threading.local()")
+        lines += ["_WORK = threading.local()", "_ARRAYS = {np.ndarray}"]
     if tiled:
         lines.append(f"TILE_ROWS = {tile}  # None: as many as TILE_BYTES of memory hold")
         lines.append(f"TILE_BYTES = 2**{TILE_BYTES.bit_length() - 1}  # what stays in the cache")

@@ -78,6 +78,9 @@ def _stacks(varied, first, columns):
 
 def _square(varied, stacks):
     """The matrix of which stacks of arrays like some hold the columns."""
+    if len(stacks) == len(varied) == 1:
+        ((part,),) = stacks
+        return part.reshape(len(part), varied[0].size).T.copy()
     count = sum(v.size for v in varied)
     matrix = np.empty((count, count), varied[0].dtype if varied else float)
     column = 0

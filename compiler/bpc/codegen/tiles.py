@@ -76,7 +76,7 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
         for i, v in enumerate(totals)
     ]
     work, all_tiles, sums = (free.claim(n) for n in ("work", "tiles", "sums"))
-    inner = [free.claim(n) for n in ("tile", "part", "memory", "into")]
+    inner = [free.claim(n) for n in ("tile", "part", "memory", "into", "found")]
     arrays = {**known, **dict(zip(extra, values))}
     arrays |= dict(zip(tiling.tile.function.params, [known[p] for p in function.params]))
     after.kernel.section = 1
@@ -160,7 +160,7 @@ def _inner(
     known: Mapping[Var, str], inner: Sequence[str],
 ) -> list[str]:  # fmt: skip
     """The function in the function, which calls that of a tile for some rows."""
-    own, part, memory, into = inner
+    own, part, memory, into, found = inner
     args = []
     for param, axis in tile.taken.items():
         cut = "" if axis is None else f"[{':, ' * axis}{part}]"
@@ -181,8 +181,10 @@ def _inner(
         f"    # memory that stays in the cache{sums}.",
         f"    def {own}({part}, {memory}, {into}):",
     ]
-    lines += layout.call_statement(8, "found", call, args)
-    return [*lines, f"        return {'found' if several else '(found,)'}", ""]
+    if several:
+        return [*lines, *layout.returned(8, [f"{call}({', '.join(args)})"], modern=True), ""]
+    lines += layout.call_statement(8, found, call, args)
+    return [*lines, f"        return ({found},)", ""]
 
 
 def _given(

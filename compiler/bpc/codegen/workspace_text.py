@@ -7,15 +7,16 @@ import numpy as np
 
 # The generated module has its own.
 _WORK = threading.local()
+_ARRAYS = {np.ndarray}
 TILE_BYTES = 0
 TILE_ROWS: int | None = None
 
 
 def _key(function, arrays):
     """What a workspace is kept by: shapes and dtypes; None unless all are plain arrays."""
-    if {*map(type, arrays)} != {np.ndarray}:
+    if set(map(type, arrays)) != _ARRAYS:
         return None
-    return (function, *[a.shape for a in arrays], *[a.dtype for a in arrays])
+    return function, *[a.shape for a in arrays], *[a.dtype for a in arrays]
 
 
 def _keepable(key, work):
@@ -32,18 +33,18 @@ def _size(work):
     return sum(map(_size, parts)) + getattr(work, "nbytes", 0)
 
 
-def _targets(out, names, likes, arrays):
+def _targets(out, names, shapes, dtype, arrays):
     """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
     if out is None:
-        return [np.empty(like.shape, like.dtype) for like in likes]
+        return [np.empty(shape, dtype) for shape in shapes]
     others = [*arrays]
     owners = {id(a if a.base is None else a.base) for a in arrays}
-    for name, like in zip(names, likes):
+    for name, shape in zip(names, shapes):
         target = out[name]
         fits = type(target) is np.ndarray and target.flags.carray
-        if not fits or target.shape != like.shape or target.dtype != like.dtype:
+        if not fits or target.shape != shape or target.dtype != dtype:
             raise ValueError(
-                f"out[{name!r}] must be a contiguous {like.dtype} array of shape {like.shape}"
+                f"out[{name!r}] must be a contiguous {dtype} array of shape {shape}"
             )
         owner = id(target if target.base is None else target.base)
         if owner in owners and any(np.may_share_memory(target, a) for a in others):
@@ -54,9 +55,7 @@ def _targets(out, names, likes, arrays):
 
 
 def _stored(out, results):
-    """The results; those that do not stand in `out` yet are copied there."""
-    if out is None:
-        return results
+    """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
             if out[name].shape != result.shape or out[name].dtype != result.dtype:

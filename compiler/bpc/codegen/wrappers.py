@@ -13,6 +13,9 @@ from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.types import Size, size
 
+#: gradients that are named one by one
+FEW = 8
+
 
 def public(w: Writer, function: Function, kernel: Call) -> list[str]:
     """`forward`, `cost` or `value_and_grad`, whose kernel takes some dims and memory."""
@@ -205,7 +208,7 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
         return [*lines, f"    return dict({pairs})"]
     call = f"dict({pairs})"
     lines.append(f"    grads = {call}")
-    return [*lines, "    return float(value), _stored(out, grads)"]
+    return [*lines, "    return float(value), grads if out is None else _stored(out, grads)"]
 
 
 def idle(
@@ -230,30 +233,35 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     free = w.locals()
     work, value, results, room = map(free.claim, ("work", "value", "results", "targets"))
     names = ["params", *(w.name(a) for a in inputs)]
-    lines, kept = idle(w, function.name, names, [*kernel.dims, work], free)
     keys, count = _keys(w, function)
+    gradient = function.name == "value_and_grad"
+    shapes = [free.claim("shapes")] if gradient and count else []
+    lines, kept = idle(w, function.name, names, [*kernel.dims, work, *shapes], free)
     taken = ["*arrays", *kernel.dims, work]
     taken += ["_seed(rng)"] if takes_rng(w, function) else []
     arguments = [*w.program.params, *inputs]
-    gradient = function.name == "value_and_grad"
     rest = function.results[1:] if gradient else function.results
-    if gradient and count:
-        like = f"arrays[:{count}]"
-        if w.wrt:
-            like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]"
-        lines.append(f"    {room} = _targets(out, {keys}, {like}, arrays)")
+    if shapes:
+        real = _real(arguments)
+        given = ["out", keys, shapes[0], f"arrays[{real}].dtype", "arrays"]
+        lines += layout.call_statement(4, room, "_targets", given)
         every = len(kernel.given) == count
         taken += [f"*{room}"] if every else [f"{room}[{i}]" for i in kernel.given]
+    loose = kernel.loose or any(not r.type.shape for r in rest)
     several = [value, f"*{results}"] if gradient else [results]
+    entries = []
+    if shapes and not loose and count <= FEW:  # a display is quicker than zip
+        several = [value, *(free.claim(n) for n in function.labels[1:])]
+        varied = w.wrt or [a.key for a in w.program.params]
+        entries = [(f'"{k}"', g) for k, g in zip(varied, several[1:])]
     target = ", ".join(several) if gradient or count > 1 else value
     lines += layout.call_statement(4, target, f"_{function.name}", taken, modern=True)
     lines += kept
     if function.name == "cost":
         return [*lines, f"    return float({value})"]
-    real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
+    real = _real(arguments)
     dtype = f", arrays[{real}].dtype" if real is not None else ""
     dtype = dtype if {r.type.kind for r in rest} == {"real"} else ""
-    loose = kernel.loose or any(not r.type.shape for r in rest)
     if function.name == "forward" and count == 1:
         made = f'np.asarray({value}{dtype}, order="C")' if loose else value
         return [*lines, *layout.returned(4, [made])]
@@ -263,7 +271,23 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
         return [*lines, f"    return dict(zip(OUTPUTS, {results}))"]
     if not count:
         return [*lines, f"    return float({value}), {{}}"]
-    return [*lines, f"    return float({value}), _stored(out, dict(zip({keys}, {results})))"]
+    if entries:
+        lines += layout.dictionary(4, "grads =", entries)
+    else:
+        lines.append(f"    grads = dict(zip({keys}, {results}))")
+    return [*lines, f"    return float({value}), grads if out is None else _stored(out, grads)"]
+
+
+def _real(arguments: Sequence[Argument]) -> int | None:
+    """The place of the first real argument, which has the dtype of all."""
+    return next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
+
+
+def _varied(w: Writer, count: int) -> str:
+    """What the gradient is taken by, of the arrays."""
+    if not w.wrt:
+        return f"arrays[:{count}]"
+    return f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]"
 
 
 def place(w: Writer, key: str) -> int:
@@ -279,6 +303,8 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
     checks, _ = bound(w, function, inputs, kernel, works=False)
     made = workspaces.made(kernel, [*w.program.params, *inputs])
     found = [*(f'dims["{d}"]' for d in kernel.dims), "work"]
+    _, count = _keys(w, function)
+    shapes = function.name == "value_and_grad" and count
     return [
         *head,
         '    """The arguments as arrays, and memory for their sizes with the key to keep it by."""',
@@ -288,7 +314,8 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
         "    if found is None:",
         *layout.call_statement(8, "work", f"_{function.name}_work", made),
         "        key = _keepable(key, work)",
-        *layout.tuple_statement(8, "found", found),
+        *([f"        shapes = [a.shape for a in {_varied(w, count)}]"] if shapes else []),
+        *layout.tuple_statement(8, "found", [*found, *(["shapes"] if shapes else [])]),
         "    return arrays, key, found",
     ]
 

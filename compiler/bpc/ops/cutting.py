@@ -98,6 +98,28 @@ internal(
 )
 
 
+def _parts(c: Any, xs: Sequence[Any], shape: Any, places: Any) -> list[Any]:
+    """Each index and what goes there."""
+    return [c.display((c.index(shape, items), x)) for x, items in zip(xs, places)]
+
+
+internal(
+    "overlaid",
+    "Zeros of a shape to which values are added in place of slices; made by codegen alone.",
+    infer=lambda t, *types, shape, places: (t.with_shape(shape),),
+    flops=per_entry(1),
+    numpy=lambda c, *xs, shape, places: c.call(
+        "_overlaid", c.shape(shape), *_parts(c, xs, shape, places)
+    ),
+    into=lambda c, out, *xs, shape, places: c.call(
+        "_overlaid",
+        c.shape(shape),
+        *_parts(c, xs, shape, places),
+        c.keyword("out", out.code.text),
+    ),
+)
+
+
 def cut(m: Builder, x: Expr, items: Any) -> Expr:
     """The slice; backwards to an end that only the call knows, in two: NumPy takes -1 for the last."""
     items = tuple(items)

@@ -29,6 +29,14 @@ def _sum(x, axis=None, keepdims=False, out=None):
     return np.add.reduce(x, axis, None, out, keepdims=keepdims)
 
 
+def _stretched(x, out):
+    """The entries laid out in memory; as they are where they are so many that NumPy is as quick."""
+    if out.size > 8192:
+        return x
+    out[...] = x
+    return out
+
+
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
@@ -180,6 +188,16 @@ def _unslice(x, shape, index, out=None):
     return out
 
 
+def _overlaid(shape, first, *parts, out=None):
+    """Zeros of a shape, to which values are added in place of slices."""
+    index, x = first
+    out = _unslice(x, shape, index, out)
+    for index, x in parts:
+        part = out[index]
+        np.add(part, x, part)
+    return out
+
+
 def _scatter(x, shape, index):
     """Zeros of a shape, to which x is added where the index arrays point."""
     exact = x.size > 4096 and x.dtype == np.float32
@@ -267,9 +285,12 @@ def _off_label(y, index, label, amount, ignore, out=None):
 
 def _add_rows(x, ones, out=None):
     """The sum of the rows of x: of blocks, by products with ones, and of these in float64."""
-    n, block = x.shape[0], 64 if x.dtype == np.float32 else ones.shape[0]
+    n = len(x)
+    if n == len(ones) <= 64:
+        return ones.dot(x, out)
+    block = min(len(ones), 64 if x.dtype == np.float32 else 256)
     if n <= block:
-        return np.dot(ones[:n], x, out)
+        return ones[:n].dot(x, out)
     cut = n - n % block
     parts = np.matmul(ones[:block], x[:cut].reshape(-1, block, x.shape[1]))
     if cut < n:

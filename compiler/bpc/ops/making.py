@@ -66,6 +66,16 @@ internal(
 )
 
 
+internal(
+    "stretch",
+    "Entries as reals of a shape, in memory where they are few: NumPy is slow to stretch small arrays.",
+    infer=lambda t, shape: (Type("real", shape),),
+    flops=NOTHING,
+    numpy=lambda c, x, shape: x,
+    into="_stretched",
+)
+
+
 def _one_hot(m: Builder, label: Value, classes: Length) -> Expr:
     if label.type.kind != "int":
         raise Problem("BP212", name="one_hot", kind=label.type.kind)

@@ -123,7 +123,7 @@ def _added(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | Non
     if front:
         lead = Axis(product(a.size for a in x.shape[:front]))
         columns = Axis(product(a.size for a in x.shape[front:]))
-        ones = _ones(m, (Axis(size(ROWS)),))
+        ones = m.called(m.emit("ones_of", rows=lead), "ones")
         x = m.emit("add_rows", _laid(m, x, (lead, columns)), ones)
     return x
 
@@ -166,6 +166,18 @@ register(
         numpy=lambda c, sizes, what: c.size(product(sizes)),
         requires=lambda sizes, what: (
             [(n - size(1), f"{what} of no entries") for n in sizes] if what else []
+        ),
+    )
+)
+register(
+    Op(
+        "ones_of",
+        "internal",
+        f"A vector of ones, as many as there are rows, at most {ROWS}: what rows are added up with.",
+        infer=lambda rows: (Type("real", (Axis(size(ROWS)),)),),
+        flops=NOTHING,
+        numpy=lambda c, rows: c.call(
+            "np.ones", c.call("min", *c.sizes((rows,)), str(ROWS)), *c.dtype()
         ),
     )
 )

@@ -20,8 +20,10 @@ from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
 from bpc.schedule.filled import filled
 from bpc.schedule.numbers import numbers
+from bpc.schedule.overlay import overlaid
 from bpc.schedule.pieces import in_pieces, pieces
 from bpc.schedule.steps import shows
+from bpc.schedule.stretch import stretched
 from bpc.types import Type
 
 #: what always stays: results and arguments
@@ -35,7 +37,8 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     """
     function = _distinct(direct(live(plan.function, strict=True)), set())
     function = settled(in_pieces(_own_results(function) if given else function))
-    function, constants = _constants(numbers(filled(function)), given)
+    function = numbers(stretched(filled(overlaid(function))))
+    function, constants = _constants(function, given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
     _place(function, memory, wanted)
@@ -285,6 +288,7 @@ def _taken_over(
     for arg in variables(e.args):
         same = arg in ending and arg.type == e.out.type and arg in made
         alone = all(arg not in owners[a] or a is arg for a in variables(e.args))
-        if same and alone and made[arg].op != "scan" and not shows(made[arg]):
+        fresh = made[arg].op not in ("scan", "stretch") if arg in made else False
+        if same and alone and fresh and not shows(made[arg]):
             return arg
     return None

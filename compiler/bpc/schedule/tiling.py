@@ -6,7 +6,7 @@ with it after the last tile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Var
@@ -36,18 +36,32 @@ def tiled(
     if not tile.buffers and not any(isinstance(p, Var) for p in tile.places.values()):
         return None  # it goes through no memory twice that a cache could hold
     tile, loops = _by_steps(tile, dim(found.rows))
-    before = loosen(found.before, False, start, own=False)
+    before = assign(Plan(loosen(found.before, False, start, own=False), False), given=False)
+    called = dict(zip(found.before.results, before.function.results))
     return Tiling(
         dim=found.dim,
         rows=found.rows,
-        before=assign(Plan(before, False), given=False),
+        before=before,
         tile=tile,
-        after=assign(Plan(loosen(after, False, start), False)),
+        after=assign(Plan(loosen(_with_names(after, called), False, start), False)),
         sliced=found.sliced,
         summed=summed,
         totals=found.totals,
         order=order,
         loops=loops,
+    )
+
+
+def _with_names(after: Function, called: Mapping[Atom, Atom]) -> Function:
+    """What reads values from before the tiles, under the names that the plan for those gives them."""
+    body = (replace(e, args=tuple(called.get(a, a) for a in e.args)) for e in after.body)
+    results = tuple(called.get(r, r) for r in after.results)
+    params = dict.fromkeys(p for p in (called.get(p, p) for p in after.params))
+    return replace(
+        after,
+        params=tuple(p for p in params if isinstance(p, Var)),
+        body=tuple(body),
+        results=results,
     )
 
 

@@ -111,3 +111,20 @@ def test_a_thread_keeps_eight_workspaces_and_none_that_is_large() -> None:
     m.value_and_grad({"w": np.ones(2000)}, np.ones((9000, 2000)))
     sizes = [m._size(work) for work in kept().values()]
     assert len(sizes) <= 8 and max(sizes) <= 2**27
+
+
+def test_values_before_the_tiles_are_known_after_them_by_their_names() -> None:
+    """A loop that follows the tiles starts with what has a name of the source before them."""
+    text = """dim N, M
+input x: [N, 3], y: [M]
+param w = 0.4, v: [3]
+g = sum(tanh(x @ v))
+scan t in 0..M-1 carry (c = w * ones(3)) { c = tanh(0.5 * c + 0.1 * g * y[t]) }
+s = w * ones(3)
+cost J = mean(c) + sum(tanh(s) * v)
+"""
+    params = {"w": 0.3, "v": np.array([0.1, -0.2, 0.7])}
+    inputs = {"x": np.linspace(-1, 1, 12).reshape(4, 3), "y": np.array([0.5, -1.0])}
+    assert "_cost_tile" in bpc.compile_source(text, level=2)
+    values = [bpc.load(text, level=level).cost(params, **inputs) for level in LEVELS]
+    np.testing.assert_allclose(values, values[0], rtol=1e-13)

@@ -246,6 +246,8 @@ def test_choices_are_bitwise(dtype: type) -> None:
         ("concat", [(3, 4), (3, 2)], {"axis": 1}, lambda x, y: np.concatenate((x, y), 1)),
         ("stack", [(3, 4), (3, 4)], {"axis": 1}, lambda x, y: np.stack((x, y), 1)),
         ("copy", [(3, 4)], {}, np.copy),
+        ("turned", [(2, 3, 70)], {}, lambda x: np.swapaxes(x, 1, 2)),
+        ("turned", [(70, 3)], {}, np.transpose),
         ("pad", [(3, 4)], {"widths": ((1, 0), (0, 2)), "value": 2.0},
          lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=2.0)),
         ("einsum", [(3, 4), (4,)], {"operands": ("ij", "j"), "result": "i"}, np.matmul),

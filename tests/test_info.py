@@ -122,7 +122,7 @@ def test_peak_bytes_are_those_measured(name: str, level: int, dtype: str) -> Non
     )
     for dims in sizes:
         said, peak = measured(text, level, dims, dtype)
-        assert peak >= 5 * 10**5, f"{dims}: {peak} bytes are too few to tell"
+        assert peak >= 4 * 10**5, f"{dims}: {peak} bytes are too few to tell"
         assert abs(said - peak) <= 0.1 * peak, f"{dims}: said {said}, measured {peak}"
 
 

@@ -1064,3 +1064,23 @@ def test_turned_loops(name: str) -> None:
     program = simplified(differentiate(front(source, {}), source, (), 2), 2)
     function = program.functions["value_and_grad"]
     assert (turn_loops(function) is not function) == turned
+
+
+def test_numbers_in_loops_are_arrays() -> None:
+    """Made once with the workspace, also for loops in loops; the results are those of -O1."""
+    text = """dim T, N
+input x: [T, N, 2]
+param w: [2, 2]
+scan t in 0..T-1 carry (h = zeros(N, 2)) {
+    scan k in 0..2 carry (g = h) { g = tanh(g @ w + x[t]) * 0.75 }
+    h = 0.5 * h + tanh(g)
+}
+cost J = mean(h^2)
+"""
+    code = bpc.compile_source(text, level=2)
+    assert "np.subtract(one, " in code and "np.subtract(1.0" not in code
+    rng = np.random.default_rng(0)
+    p, x = {"w": rng.normal(size=(2, 2))}, rng.normal(size=(4, 3, 2))
+    plain, fast = (bpc.load(text, level=level).value_and_grad(p, x) for level in (1, 2))
+    np.testing.assert_allclose(fast[0], plain[0], rtol=1e-12)
+    np.testing.assert_allclose(fast[1]["w"], plain[1]["w"], rtol=1e-10)

@@ -23,7 +23,6 @@ from bpc.passes import (
     images,
     join,
     name,
-    pools,
     propagate,
     regroup,
     share,
@@ -55,7 +54,6 @@ PASSES = {
     "dce": dce,
     "expand": expand,
     "images": images,
-    "pools": pools,
     "turn_loops": turn_loops,
     "unstack": unstack,
     "gates": gates,
@@ -69,7 +67,7 @@ PASSES = {
     "regroup": regroup,
     "gram": gram,
 }
-ON_PRIMAL = ("stabilise", "guard", "name", "gates", "pools", "share")
+ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
 
 def tidy(function):

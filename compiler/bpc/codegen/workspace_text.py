@@ -72,13 +72,14 @@ def _tiles(count, memory, passing, dtype, *shapes, loops=()):
     The memory of a tile, or of a step of the loops in it, and the `passing` numbers of each of its
     rows that are read or stored take about TILE_BYTES; more where the sums are so large that it takes
     long to add them up, or where a tile would have too few rows for the products that give them; and
-    up to four times that where it would have fewer than 32. All tiles are about equal.
+    up to four times that where it has 8 to 32 rows then. All tiles are about equal.
     """
     each = _at_once(memory(2), loops) - _at_once(memory(1), loops)
     each = max(each + passing * dtype.itemsize, 1)
     summed = sum(math.prod(shape) for shape in shapes)
     rows = max(TILE_BYTES, 32 * dtype.itemsize * summed) // each
-    rows = max(rows, min(4 * TILE_BYTES // each, 32), 1)
+    more = min(4 * TILE_BYTES // each, 32, count)
+    rows = max(rows, more if more >= min(count, 8) else 1, 1)
     rows = TILE_ROWS or -(-count // max(-(-count // rows), 1))
     if rows >= count:
         return count, memory(count), (), (), ()

@@ -3,7 +3,8 @@
 With tiles they depend on the rows of a tile, which a module counts as a workspace is made:
 
     rows = max(2^21, 32*itemsize*(entries that are added up)) // (bytes a row)
-    rows = max(rows, min(2^23 // (bytes a row), 32)), then as many as make all tiles about equal
+    more = min(2^23 // (bytes a row), 32, N), where that is 8 or all
+    rows = max(rows, more), then as many as make all tiles about equal
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class Tiles:
         """The rows of a tile, for given dims and size of a float."""
         each = max(self.each.evaluate(dims), 1)
         rows = max(self.most, 32 * self.sums.evaluate(dims)) // each
-        rows = max(rows, min(4 * self.most // each, 32), 1)
         total = max(dims[self.dim], 1)
+        more = min(4 * self.most // each, 32, total)
+        rows = max(rows, more if more >= min(total, 8) else 1, 1)
         return -(-total // -(-total // rows))
 
 

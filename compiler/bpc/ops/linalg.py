@@ -8,6 +8,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
+from bpc.ops.cost import NOTHING
 from bpc.ops.roles import Text, Value
 from bpc.ops.rows import BOTH, SUM, Meets, only
 from bpc.types import Axis, Mismatch, Size, Type, broadcast_shapes, product, show, size
@@ -58,6 +59,20 @@ def swap(m: Builder, x: Expr) -> Expr:
     rank = x.type.rank
     order = (*range(rank - 2), rank - 1, rank - 2)
     return m.emit("transpose", x, order=order)
+
+
+internal(
+    "turned",
+    "The last two axes swapped, in memory of its own.",
+    linear=True,
+    rows=lambda types, places: {types[0].rank - 1: types[0].rank - 2}.get(
+        places[0], places[0] + (places[0] == types[0].rank - 2)
+    ),
+    infer=lambda t: (t.with_shape((*t.shape[:-2], t.shape[-1], t.shape[-2])),),
+    flops=NOTHING,
+    numpy="_turned",
+    into="_turned",
+)
 
 
 def rows_product(m: Builder, a: Expr, b: Expr) -> Expr:

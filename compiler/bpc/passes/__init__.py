@@ -21,7 +21,6 @@ from bpc.passes.hoist import hoist
 from bpc.passes.images import images
 from bpc.passes.join import join
 from bpc.passes.name import name
-from bpc.passes.pools import pools
 from bpc.passes.propagate import propagate
 from bpc.passes.regroup import regroup
 from bpc.passes.share import share
@@ -41,7 +40,7 @@ _TIDY: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simpli
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
     1: (cse, stabilise, guard, dce, hoist, sink, dce),
-    2: (cse, stabilise_all, guard, dce, gates, pools, share, hoist, sink, dce),
+    2: (cse, stabilise_all, guard, dce, gates, share, hoist, sink, dce),
 }
 #: for what `grad` differentiates: the same, but that names and loops stay as they are
 INNER: dict[int, tuple[Pass, ...]] = {

@@ -5,7 +5,7 @@
         a = tanh(z[:, :H])                ->        a = tanh(z[:H])
         h = a * sigmoid(z[:, H:])                   h = a * sigmoid(z[H:])
         hs[t] = h                                   hs[t] = h
-    S = hs.T @ hs                               hs = copy(hs.T); S = hs.T @ hs
+    S = hs.T @ hs                               hs = turned(hs); S = hs.T @ hs
 
 A part of all rows is many short pieces, a part of the transpose is one. All matrices of such a
 loop are turned; what comes from outside, and what is read there, is copied once for all steps.
@@ -244,8 +244,7 @@ class _Around:
             if old is not new:
                 self.turned[old] = new
                 if old in self.read:
-                    view = self.transposed(new)
-                    copy = Equation("copy", (view.atom,), (old,), e.span, (), e.adjoint)
+                    copy = Equation("turned", (new,), (old,), e.span, (), e.adjoint)
                     self.m.body.append(copy)
 
     def given(self, atom: Atom, rank: int) -> Atom:
@@ -257,7 +256,7 @@ class _Around:
         if atom not in self.turned:
             product = self.product(atom)
             self.m.hint = atom.name
-            found = product or self.m.emit("copy", self.transposed(atom))
+            found = product or self.m.emit("turned", Expr(self.m, atom))
             self.turned[atom] = self.m.called(found).atom
         return self.turned[atom]
 

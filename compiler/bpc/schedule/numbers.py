@@ -2,8 +2,8 @@
 
     y = mul(2.0, x)    ->    two = number(2.0); y = mul(two, x)
 
-A call on small arrays takes half the time. The arrays are made with the workspace. In loops numbers
-stay.
+A call on small arrays takes half the time. The arrays are made with the workspace; loops take them as
+constants.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from bpc.ir import Equation, Function, Literal, Var
 from bpc.ops import OPS
+from bpc.ops.loops import Loop
 from bpc.types import Size, Type
 
 #: what some are called; others are called after how they are written
@@ -23,16 +24,37 @@ def numbers(function: Function) -> Function:
     made: dict[object, Var] = {}
     body: list[Equation] = []
     for e in function.body:
-        if _reads(e):
-            for a in e.args:
-                if isinstance(a, Literal) and _key(a) not in made:
-                    var = made[_key(a)] = Var(_called(a), Type("real"))
-                    number = Literal(a.value, var.type)
-                    body.append(Equation("number", (number,), (var,), e.span, (), e.adjoint))
-            args = (made[_key(a)] if isinstance(a, Literal) else a for a in e.args)
-            e = replace(e, args=tuple(args))
-        body.append(e)
+        wanted = _wanted(e)
+        for key, a in wanted.items():
+            if key not in made:
+                var = made[key] = Var(_called(a), Type("real"))
+                number = Literal(a.value, var.type)
+                body.append(Equation("number", (number,), (var,), e.span, (), e.adjoint))
+        body.append(_with(e, {key: made[key] for key in wanted}))
     return replace(function, body=tuple(body))
+
+
+def _wanted(e: Equation) -> dict[object, Literal]:
+    """The numbers that an equation, or one in a loop, reads as arrays."""
+    if e.op != "scan":
+        return {_key(a): a for a in e.args if isinstance(a, Literal)} if _reads(e) else {}
+    return {k: a for inner in Loop.of(e).body.body for k, a in _wanted(inner).items()}
+
+
+def _with(e: Equation, made: dict[object, Var]) -> Equation:
+    """The equation with arrays for its numbers; to a loop they are further constants."""
+    if not made:
+        return e
+    if e.op != "scan":
+        args = (made[_key(a)] if isinstance(a, Literal) else a for a in e.args)
+        return replace(e, args=tuple(args))
+    loop = Loop.of(e)
+    given = {key: Var(var.name, var.type) for key, var in made.items()}
+    body = (_with(b, {key: given[key] for key in _wanted(b)}) for b in loop.body.body)
+    params = (*loop.body.params, *given.values())
+    changed = replace(loop.body, params=params, body=tuple(body))
+    constants = (*loop.constants, *made.values())
+    return replace(loop, body=changed, constants=constants).equation()
 
 
 def _key(number: Literal) -> object:

@@ -77,7 +77,7 @@ def measured(options, names, workloads):
 
     with Progress(console=Console(stderr=True)) as progress:
         firsts = 0 if options.no_first else sum(w.first for w in workloads)
-        total = options.repeat * (len(workloads) + firsts)
+        total = options.repeat * len(workloads) + firsts
         task = progress.add_task("", total=total + 1)
         begun = []
 
@@ -85,8 +85,10 @@ def measured(options, names, workloads):
             progress.update(task, description=text, completed=len(begun))
             begun.append(text)
 
-        settings = (options.rounds, options.threads, not options.no_first)
-        runs = [suite.run(workloads, names, *settings, step) for _ in range(options.repeat)]
+        # First gradients are medians of several processes in one run already.
+        with_first = [not options.no_first] + [False] * (options.repeat - 1)
+        settings = (options.rounds, options.threads)
+        runs = [suite.run(workloads, names, *settings, first, step) for first in with_first]
         found = ratios.combined(runs)
         step("packages")
         extra = {}

@@ -16,19 +16,11 @@ from typing import Any
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Expr
 from bpc.ops.windows import EXAMPLES_LAST
+from bpc.passes.axes import reordered
 from bpc.passes.rewrite import View, rewrite
 from bpc.types import NEW, Shape
 
 CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_kernel")
-#: what works entry by entry, besides elementwise operators
-ALIGNED = ("cast", "identity", "copy", "stop")
-#: operators whose attribute has an entry for each axis, or a shape
-BY_AXIS = {"slice": "items", "pad": "widths", "lay_windows": "shape"}
-#: operators along axes, whose arguments all have the axes of the images
-ALONG = (
-    "sum", "mean", "max", "min", "prod", "any", "all", "var", "std", "norm", "logsumexp", "top",
-    "centred", "softmax", "log_softmax", "softmax_slope",
-)  # fmt: skip
 
 
 def images(function: Function) -> Function:
@@ -57,22 +49,18 @@ def _rule(view: View, e: Equation, copies: dict[Atom, Expr]) -> Expr | None:
         return None
     if e.op == "examples_last":
         return inner[0]
-    attrs = dict(e.attrs)
-    if OPS[e.op].elementwise or e.op in (*ALIGNED, "window", *BY_AXIS):
+    attrs = reordered(e, EXAMPLES_LAST)
+    if attrs is not None and all(a.type.rank == len(EXAMPLES_LAST) for a in e.args):
         given = [x or _turned(view, a, copies) for x, a in zip(inner, e.args)]
-        if e.op in BY_AXIS:
-            values = attrs[BY_AXIS[e.op]]
-            attrs[BY_AXIS[e.op]] = tuple(values[i] for i in EXAMPLES_LAST)
+        if attrs.get("keep") is False:
+            return _reduced(view, e, given, attrs)
         write = view.m.elementwise if OPS[e.op].elementwise else view.m.emit
         return _back(view, write(e.op, *given, **attrs))
-    if e.op in ALONG and all(a.type.rank == len(EXAMPLES_LAST) for a in e.args):
-        given = [x or _turned(view, a, copies) for x, a in zip(inner, e.args)]
-        return _along(view, e, given, attrs)
     if e.op == "scan" or (OPS[e.op].view and e.op != "reshape"):
         return None
     args = [_in_order(view, a, copies) if x else view.expr(a) for x, a in zip(inner, e.args)]
     view.m.hint = ""
-    return view.m.called(view.m.emit(e.op, *args, **attrs), e.out.name)
+    return view.m.called(view.m.emit(e.op, *args, **dict(e.attrs)), e.out.name)
 
 
 def _inside(view: View, atom: Atom) -> Expr | None:
@@ -127,18 +115,14 @@ def _copied(view: View, op: str, atom: Atom, key: Atom, copies: dict[Atom, Expr]
     return copies[key]
 
 
-def _along(view: View, e: Equation, given: list[Expr], attrs: dict[str, Any]) -> Expr:
-    """A reduction, or what is like one. Sums go along a row of images first: fewer digits get lost."""
-    m, axes = view.m, attrs.get("axes", (attrs.get("axis"),))
-    moved = tuple(sorted(EXAMPLES_LAST.index(a) for a in axes))
-    named: dict[str, Any] = {"axes": moved} if "axes" in attrs else {"axis": moved[0]}
-    if attrs.get("keep", True):
-        return _back(view, m.emit(e.op, *given, **(attrs | named)))
-    if e.op in ("sum", "mean") and moved[-2:] == (2, 3) and moved[:-2]:
+def _reduced(view: View, e: Equation, given: list[Expr], attrs: dict[str, Any]) -> Expr:
+    """A reduction. Sums go along a row of images first: fewer digits get lost."""
+    m, axes = view.m, attrs["axes"]
+    if e.op in ("sum", "mean") and axes[-2:] == (2, 3) and axes[:-2]:
         first = m.emit(e.op, *given, axes=(2, 3), keep=False)
-        y = m.emit(e.op, first, axes=moved[:-2], keep=False)
+        y = m.emit(e.op, first, axes=axes[:-2], keep=False)
     else:
-        y = m.emit(e.op, *given, **(attrs | named))
-    left = [i for i in range(len(EXAMPLES_LAST)) if i not in moved]
+        y = m.emit(e.op, *given, **attrs)
+    left = [i for i in range(len(EXAMPLES_LAST)) if i not in axes]
     order = tuple(left.index(i) for i in EXAMPLES_LAST if i in left)
     return y if order == tuple(range(len(order))) else m.emit("transpose", y, order=order)

@@ -19,22 +19,9 @@ from dataclasses import replace
 from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.ops.loops import Loop
+from bpc.passes.axes import reordered
 from bpc.types import ONE, Type
 
-#: what works entry by entry, besides elementwise operators
-ALIGNED = ("cast", "identity", "copy", "stop")
-#: operators whose attributes have an entry for each axis
-BY_AXIS = {
-    "slice": ("items",),
-    "unslice": ("items", "shape"),
-    "pad": ("widths",),
-    "full": ("shape",),
-}
-#: operators whose attributes name axes
-ALONG = (
-    "sum", "mean", "max", "min", "prod", "any", "all", "var", "std", "norm", "logsumexp",
-    "centred", "softmax", "log_softmax", "softmax_slope", "concat",
-)  # fmt: skip
 ORDERS = {2: (1, 0), 3: (0, 2, 1)}
 
 
@@ -123,7 +110,7 @@ class _Body:
 
     def written(self, e: Equation) -> Expr:
         """The transpose of what an equation gives. Raises _Fixed."""
-        m, attrs, rank = self.m, dict(e.attrs), e.out.type.rank
+        m, rank = self.m, e.out.type.rank
         if len(e.outs) != 1 or rank > 2 or any(a.type.rank > 2 for a in e.args):
             raise _Fixed
         if OPS[e.op].elementwise:
@@ -140,12 +127,9 @@ class _Body:
             shape = e.out.type.shape[:: -1 if rank == 2 else 1]
             return m.emit("reshape", self.of(e.args[0]), shape=shape)
         given = list(map(self.of, e.args))
-        if e.op in BY_AXIS and rank == 2:
-            attrs |= {k: tuple(reversed(attrs[k])) for k in BY_AXIS[e.op]}
-        elif e.op in ALONG and all(x.type.rank == 2 for x in given):
-            attrs |= {k: tuple(sorted(1 - a for a in attrs[k])) for k in attrs if k == "axes"}
-            attrs |= {k: 1 - attrs[k] for k in attrs if k == "axis"}
-        elif e.op not in ALIGNED:
+        matrices = rank == 2 or all(x.type.rank == 2 for x in given)
+        attrs = reordered(e, ORDERS[2]) if matrices else None
+        if attrs is None:
             raise _Fixed
         return m.emit(e.op, *given, **attrs)
 

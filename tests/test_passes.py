@@ -11,6 +11,7 @@ from bpc.calculus.reverse import gradient
 from bpc.compiler import ADJOINT, AT_ONCE, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, along, front, run
 from bpc.ir import Var
 from bpc.passes import (
+    chain,
     columns,
     cse,
     dce,
@@ -59,9 +60,10 @@ PASSES = {
     "factors": factors,
     "sums": sums,
     "turn": turn,
+    "chain": chain,
     "regroup": regroup,
 }
-ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
+ON_PRIMAL = ("chain", "stabilise", "guard", "name", "gates", "share")
 
 
 def tidy(function):

@@ -28,8 +28,12 @@ def cost(params, x=-2.0, y=2.0):
     x            real  scalars; the value after = is a sample: the default when no data is given
     y            real  scalars; the value after = is a sample: the default when no data is given
     """
-    w, b = _values(params)
-    if not type(w) is type(b) is type(x) is type(y) is float:
+    try:
+        w, b = params["w"], params["b"]
+        plain = type(w) is type(b) is type(x) is type(y) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(cost, params, x=x, y=y)
     return _cost(w, b, x, y)
 
@@ -42,8 +46,12 @@ def value_and_grad(params, x=-2.0, y=2.0):
     x            real  scalars; the value after = is a sample: the default when no data is given
     y            real  scalars; the value after = is a sample: the default when no data is given
     """
-    w, b = _values(params)
-    if not type(w) is type(b) is type(x) is type(y) is float:
+    try:
+        w, b = params["w"], params["b"]
+        plain = type(w) is type(b) is type(x) is type(y) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
     value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
     return value, {"w": dJ_dw, "b": dJ_db}
@@ -157,4 +165,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# e8cd38b57019fce8ff0127b57b9e0aca7edcd7ae8f170cb99a4ef0ad8b59488c
+# 09af3494f2f5f1bc25376010cfe261ee9681f313b0e0fad99ab9f6c165e4f4ed

@@ -32,8 +32,14 @@ def cost(params, x=1.0, y=5.0):
     x             real
     y             real
     """
-    w1, b1, w2, b2 = _values(params)
-    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
+    try:
+        w1, b1, w2, b2 = params["w1"], params["b1"], params["w2"], params["b2"]
+        plain = (
+            type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float
+        )
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 4 or type(params) is not dict:
         return _converted(cost, params, x=x, y=y)
     return _cost(w1, b1, w2, b2, x, y)
 
@@ -48,8 +54,14 @@ def value_and_grad(params, x=1.0, y=5.0):
     x             real
     y             real
     """
-    w1, b1, w2, b2 = _values(params)
-    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
+    try:
+        w1, b1, w2, b2 = params["w1"], params["b1"], params["w2"], params["b2"]
+        plain = (
+            type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float
+        )
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 4 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
     value, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2 = _value_and_grad(w1, b1, w2, b2, x, y)
     return value, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
@@ -184,4 +196,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# f45485f0df31f181913343dad7d91a9e9808a98e50d54cd9a205e0886d0eb19c
+# 306d064365ea5aef313861e39d3f08c3bd7b589f3ab4584abebbca4949289ca5

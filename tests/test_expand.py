@@ -258,14 +258,15 @@ def test_windows_into_memory() -> None:
     """What -O2 writes for convolutions and pools, into memory that held something else."""
     rng = np.random.default_rng(0)
     x, size_, stride, dilation = rng.normal(size=(2, 7, 6, 3)), (2, 3), (2, 1), (1, 2)
-    rows = network_helpers._rows_of_windows(x, size_, stride, dilation)
-    again = np.full(rows.shape, 7.0)
-    network_helpers._rows_of_windows(x, size_, stride, dilation, out=again)
-    np.testing.assert_array_equal(rows, again)
-    g = rng.normal(size=rows.shape)
-    back = np.full(x.shape, 7.0)
-    network_helpers._add_window_rows(g, x.shape, size_, stride, dilation, out=back)
-    np.testing.assert_allclose((rows * g).sum(), (x * back).sum())
+    last = np.ascontiguousarray(x.transpose(3, 1, 2, 0))
+    columns = network_helpers._window_columns(last, size_, stride, dilation)
+    again = np.full(columns.shape, 7.0)
+    network_helpers._window_columns(last, size_, stride, dilation, out=again)
+    np.testing.assert_array_equal(columns, again)
+    g = rng.normal(size=columns.shape)
+    back = np.full(last.shape, 7.0)
+    network_helpers._add_window_columns(g, last.shape, size_, stride, dilation, out=back)
+    np.testing.assert_allclose((columns * g).sum(), (last * back).sum())
     for sides, step, spread in (
         ((2, 3), (2, 3), (1, 1)),
         ((3, 3), (2, 2), (1, 1)),

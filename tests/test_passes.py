@@ -20,6 +20,7 @@ from bpc.passes import (
     gates,
     guard,
     hoist,
+    images,
     join,
     name,
     propagate,
@@ -51,6 +52,7 @@ PASSES = {
     "sink": sink,
     "dce": dce,
     "expand": expand,
+    "images": images,
     "unstack": unstack,
     "gates": gates,
     "columns": columns,
@@ -92,8 +94,8 @@ def before(path):
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
     if which in ("factors", "regroup", "sums", "turn"):
-        cost = tidy(cost)
-    if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
+        cost = tidy(expand(cost))
+    if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 

@@ -281,7 +281,7 @@ def test_rules(name: str) -> None:
 
 
 #: operators without arguments that could have rows, or of which rows always meet
-NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick", "copy"}
+NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick", "number"}
 
 
 def test_rules_of_all_operators() -> None:
@@ -756,7 +756,7 @@ tiled: list[bool] = []
 
 
 @settings(
-    max_examples=60, derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
+    max_examples=30, derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.randoms(use_true_random=False), st.sampled_from(["", "x"]))
@@ -777,7 +777,7 @@ def random_splits_are_right(random: Any, wrt: str) -> None:
 def test_random_programs() -> None:
     tiled.clear()
     random_splits_are_right()
-    assert sum(tiled) >= 30, f"{sum(tiled)} of {len(tiled)} functions were split"
+    assert sum(tiled) >= 15, f"{sum(tiled)} of {len(tiled)} functions were split"
 
 
 # bpc compile --report

@@ -183,6 +183,17 @@ class Size:
         compound = len(denominator) > 1 or (denominator[0][1] > 1 and times != "*")
         return f"{above}{_pad(divide, times)}{f'({below})' if compound else below}"
 
+    @property
+    def below(self) -> Size:
+        """What the size is divided by: `N*O` of `2/(N*O)`, 1 of a polynomial."""
+        total = size(1)
+        for factor, power in self._over_common()[1]:
+            if not isinstance(factor, int):
+                base = factor.inner if isinstance(factor, Reciprocal) else dim_of(factor)
+                for _ in range(power):
+                    total = total * base
+        return total
+
     def _over_common(
         self,
     ) -> tuple[list[tuple[Monomial, Fraction]], list[tuple[Atom | int, int]]]:

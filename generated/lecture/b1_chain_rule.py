@@ -25,8 +25,12 @@ def cost(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(cost, params)
     return _cost(w)
 
@@ -36,8 +40,12 @@ def value_and_grad(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
     value, dJ_dw = _value_and_grad(w)
     return value, {"w": dJ_dw}
@@ -144,4 +152,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# a478caf812d5c5438b2d1df3faa5728866ed72dcbf98477a9b0b329d7dcdc215
+# 1f6b69cec4ccd68882ee216dbdea4023f309ceecac4751616b3fc3c2d6c988cd

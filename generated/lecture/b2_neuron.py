@@ -28,8 +28,12 @@ def cost(params, x=2.0, y=1.0):
     x            real  the neuron's input
     y            real  the target
     """
-    w, b = _values(params)
-    if not type(w) is type(b) is type(x) is type(y) is float:
+    try:
+        w, b = params["w"], params["b"]
+        plain = type(w) is type(b) is type(x) is type(y) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(cost, params, x=x, y=y)
     return _cost(w, b, x, y)
 
@@ -42,8 +46,12 @@ def value_and_grad(params, x=2.0, y=1.0):
     x            real  the neuron's input
     y            real  the target
     """
-    w, b = _values(params)
-    if not type(w) is type(b) is type(x) is type(y) is float:
+    try:
+        w, b = params["w"], params["b"]
+        plain = type(w) is type(b) is type(x) is type(y) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
     value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
     return value, {"w": dJ_dw, "b": dJ_db}
@@ -157,4 +165,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 4c127b554ec6fde41672f4c1fd57bf9d09ef91b1238abae7640b05b1caf64b4f
+# 45fe428a008b1eac3f03d0f9925f6179d0f593c27cfca32d8b0a91b15aa19404

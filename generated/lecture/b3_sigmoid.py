@@ -32,8 +32,14 @@ def cost(params, x0=1.0, x1=2.0, y=1.0):
     x1            real  the second input
     y             real  the target
     """
-    w0, w1, b = _values(params)
-    if not type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float:
+    try:
+        w0, w1, b = params["w0"], params["w1"], params["b"]
+        plain = (
+            type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float
+        )
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 3 or type(params) is not dict:
         return _converted(cost, params, x0=x0, x1=x1, y=y)
     return _cost(w0, w1, b, x0, x1, y)
 
@@ -48,8 +54,14 @@ def value_and_grad(params, x0=1.0, x1=2.0, y=1.0):
     x1            real  the second input
     y             real  the target
     """
-    w0, w1, b = _values(params)
-    if not type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float:
+    try:
+        w0, w1, b = params["w0"], params["w1"], params["b"]
+        plain = (
+            type(w0) is type(w1) is type(b) is type(x0) is type(x1) is type(y) is float
+        )
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 3 or type(params) is not dict:
         return _converted(value_and_grad, params, x0=x0, x1=x1, y=y)
     value, dL_dw0, dL_dw1, dL_db = _value_and_grad(w0, w1, b, x0, x1, y)
     return value, {"w0": dL_dw0, "w1": dL_dw1, "b": dL_db}
@@ -196,4 +208,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 2a698df65aac82d436ea68dc07e5727f5a56369c4d16147ce02c10c988528656
+# c2c6d2f14790b5a103339be19e508af162ef86cc008df27394a8bddec06dcbe7

@@ -27,8 +27,12 @@ def cost(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(cost, params)
     return _cost(w)
 
@@ -38,8 +42,12 @@ def value_and_grad(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
     value, dJ_dw = _value_and_grad(w)
     return value, {"w": dJ_dw}
@@ -155,4 +163,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 7e0c16e341e7fb75b0f946bff7691135ee3299bec0854bdf0bc85a11dc76ba58
+# ff0b69ceb6c3df8decda9fa7c0813d2ff08ee7f4b27bdaa698a0abfee5aafd5b

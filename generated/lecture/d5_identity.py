@@ -25,8 +25,12 @@ def cost(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(cost, params)
     return _cost(w)
 
@@ -36,8 +40,12 @@ def value_and_grad(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
     value, dJ_dw = _value_and_grad(w)
     return value, {"w": dJ_dw}
@@ -141,4 +149,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 10a4f80f4041081137d8f4d670926c35f95f301b5b24bf4f48ebc0a3514077ec
+# 5d8c8176dc29c643c0503e10da20da8a3b2edf278bb5272d9777cb45a6250c00

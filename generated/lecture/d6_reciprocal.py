@@ -27,8 +27,12 @@ def cost(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(cost, params)
     return _cost(w)
 
@@ -38,8 +42,12 @@ def value_and_grad(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
     value, dJ_dw = _value_and_grad(w)
     return value, {"w": dJ_dw}
@@ -152,4 +160,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# f31e97e8e52036e95b4758ac3b0448c10662155913075fe81ea7c2b8229858b8
+# 71b7994f2e59245eaf082447fe40546da8c4f6be119eb407a974fdf528bc00f0

@@ -27,8 +27,12 @@ def cost(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(cost, params)
     return _cost(w)
 
@@ -38,8 +42,12 @@ def value_and_grad(params):
 
     params["w"]  real  the weight
     """
-    (w,) = _values(params)
-    if not type(w) is float:
+    try:
+        w = params["w"]
+        plain = type(w) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
     value, dJ_dw = _value_and_grad(w)
     return value, {"w": dJ_dw}
@@ -153,4 +161,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 80c8c1828b939594df84c16fb0bdfeff3dbbf60c01e45834b5cfd5ee73b315e3
+# 2cd151ae98f11d43dd4cecebb418f21f4a8c8bc854baaee92ca1bfaeda6e58d2

@@ -28,8 +28,12 @@ def cost(params, x=-2.0, y=2.0):
     x            real  the neuron's input
     y            real  the target
     """
-    w, b = _values(params)
-    if not type(w) is type(b) is type(x) is type(y) is float:
+    try:
+        w, b = params["w"], params["b"]
+        plain = type(w) is type(b) is type(x) is type(y) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(cost, params, x=x, y=y)
     return _cost(w, b, x, y)
 
@@ -42,8 +46,12 @@ def value_and_grad(params, x=-2.0, y=2.0):
     x            real  the neuron's input
     y            real  the target
     """
-    w, b = _values(params)
-    if not type(w) is type(b) is type(x) is type(y) is float:
+    try:
+        w, b = params["w"], params["b"]
+        plain = type(w) is type(b) is type(x) is type(y) is float
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
     value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
     return value, {"w": dJ_dw, "b": dJ_db}
@@ -157,4 +165,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 0457cf6e2224fb7ee82cb27ee73921615ad06a9ce53fda215584d50ffef5e236
+# 016b429e5c068baa9f7015317ab56dfea7dca396f61bf84f03639172e21217d6

@@ -32,8 +32,14 @@ def cost(params, x=1.0, y=5.0):
     x             real  the net's input
     y             real  the target
     """
-    w1, b1, w2, b2 = _values(params)
-    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
+    try:
+        w1, b1, w2, b2 = params["w1"], params["b1"], params["w2"], params["b2"]
+        plain = (
+            type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float
+        )
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 4 or type(params) is not dict:
         return _converted(cost, params, x=x, y=y)
     return _cost(w1, b1, w2, b2, x, y)
 
@@ -48,8 +54,14 @@ def value_and_grad(params, x=1.0, y=5.0):
     x             real  the net's input
     y             real  the target
     """
-    w1, b1, w2, b2 = _values(params)
-    if not type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float:
+    try:
+        w1, b1, w2, b2 = params["w1"], params["b1"], params["w2"], params["b2"]
+        plain = (
+            type(w1) is type(b1) is type(w2) is type(b2) is type(x) is type(y) is float
+        )
+    except (LookupError, TypeError):
+        plain = False
+    if not plain or len(params) != 4 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
     value, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2 = _value_and_grad(w1, b1, w2, b2, x, y)
     return value, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
@@ -187,4 +199,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# fe239c75b15664a1c4270cd55b6d90d5f1208eef1796d310f34fe4bec8eec987
+# 1a64c88e6f32b33f4fa7870f90f5061dd607459f2cbecb598851dae9d1ea40ad

@@ -27,7 +27,7 @@ IMPORTS = {"import math", "import threading", "import numpy as np", "from scipy 
 _BUILTINS = (
     "abs all any bool complex dict enumerate filter float frozenset hasattr int isinstance len list "
     "map max min next pow range reversed round set slice sorted str sum tuple type zip "
-    "ArithmeticError IndexError iter vars id KeyError OverflowError TypeError ValueError ZeroDivisionError"
+    "ArithmeticError IndexError iter vars id KeyError LookupError OverflowError TypeError ValueError ZeroDivisionError"
 )
 BUILTINS = frozenset(("True", "False", "None", *_BUILTINS.split()))
 _DOTTED = re.compile(r"\.([a-zA-Z]\w*)")
@@ -36,7 +36,7 @@ _ATTRIBUTES = (
     "all any arange argmax argmin array asarray ascontiguousarray astype bool_ broadcast_to clip "
     "concatenate copy count_nonzero cumsum default_rng diagonal dot dtype einsum empty eye "
     "float64 full inf int64 issuperset item local log1p logaddexp logical_or matmul max maximum "
-    "min minimum nan normal ones pad polygamma positive power prod random ravel reshape roll s_ "
+    "min minimum nan normal ones pad polygamma pop positive power prod random ravel reshape roll s_ "
     "shape square stack start std sum swapaxes T tolist transpose tril triu type uniform var "
     "where zeros"
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller
-from bpc.ir import Argument, Equation, Function, Literal, Program, Var
+from bpc.ir import Argument, Atom, Equation, Function, Literal, Program, Var
 from bpc.ops.dropout import drops
 from bpc.ops.loops import Loop
 from bpc.plan import Plan
@@ -58,6 +58,8 @@ class Writer:
     speller: Speller = field(init=False)
     #: the kernels written so far, by their plans
     printed: dict[Plan, Kernel] = field(default_factory=dict)
+    #: numbers that are arrays made with a workspace
+    numbers: dict[Atom, Atom] = field(default_factory=dict)
     #: whether `cost` and `value_and_grad` take rng
     drops: bool = field(init=False)
 

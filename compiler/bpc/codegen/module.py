@@ -54,6 +54,8 @@ def write_module(
     for the header.
     """
     w = Writer(program, source, wrt, plans["cost"].scalars)
+    made = (e for plan in plans.values() for e in plan.constants if e.op == "number")
+    w.numbers.update((e.out, e.args[0]) for e in made)
     public: list[str] = []
     kernels: list[str] = []
     taken: dict[str, Call] = {}
@@ -74,6 +76,7 @@ def write_module(
             kernels += kernel
         function = plans[needs].function
         public += ["", "", *second.function(w, name, function, taken[needs])]
+        kernels += second.workspace(w, name, function, taken[needs])
     works = any(call.work is not None for call in taken.values())
     tiled = any(plan.tiling is not None for plan in plans.values())
     stacked = bool(second.STACKED & taken.keys())

@@ -52,6 +52,8 @@ def function(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     keys = f"the dict of {', '.join(w.wrt)}" if w.wrt else "params"
     doc = DOCS[which].format(cost=w.program.cost, keys=keys, axis=w.program.batch)
     lines.append(f'    """{doc}"""')
+    if kernel.name in COLUMNS.values() and kernel.results and call.work is not None:
+        return lines + _kept(w, which, kernel, call)
     if kernel.name in STACKED:
         return lines + _stacked(w, which, kernel, call)
     bound, taken = wrappers.bound(w, kernel, inputs, call)
@@ -109,6 +111,64 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     if kernel.name == REVERSED:
         return [*lines, f"    return _gradients(outputs, likes, {_keys(w)}, varied, stacks)"]
     return [*lines, f"    return _derivatives(outputs, {_keys(w)}, varied, stacks)"]
+
+
+def _kept(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
+    """The lines of one that gets many columns in memory that is kept."""
+    inputs = w.needed(kernel)
+    args = ["params", *(w.name(a) for a in inputs)]
+    lines, kept = wrappers.idle(w, which, args, ["dims", "parts", "works"], w.locals())
+    lines += layout.statement(4, "varied", name(_varied(w, inputs)))
+    seed = ["seed"] if wrappers.takes_rng(w, kernel) else []
+    lines += ["    seed = _seed(rng)"] if seed else []
+    columns = dict(zip((w.speller.names[d] for d in w.program.columns), ("count", "first")))
+    taken = [columns.get(d, f'dims["{d}"]') for d in call.dims]
+    lines += ["    stacks = []", "    for first, count in parts:"]
+    units = ["*units"] if any(p not in w.arguments for p in kernel.params) else []
+    lines += ["        units = _stacks(varied, first, count)"] if units else []
+    taken = ["*arrays", *units, *taken, "works[count]", *seed]
+    lines += layout.call_statement(8, "columns", f"_{kernel.name}", taken, modern=True)
+    one = len(kernel.results) == 1
+    lines.append(f"        stacks.append({'(columns,)' if one else 'columns'})")
+    lines += kept
+    if which == "hessian":
+        return [*lines, "    return _square(varied, stacks)"]
+    lines += layout.statement(4, "outputs", name(_outputs(kernel)))
+    return [*lines, f"    return _derivatives(outputs, {_keys(w)}, varied, stacks)"]
+
+
+def workspace(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
+    """The function that checks arguments, and finds or makes memory for columns of their sizes."""
+    if kernel.name not in COLUMNS.values() or not kernel.results or call.work is None:
+        return []
+    inputs = w.needed(kernel)
+    names = w.speller.names
+    entries = _entries(kernel, w.program.columns[0])
+    checks, _ = wrappers.bound(w, _checked(w, kernel), inputs, Call([""]))
+    columns = dict(zip((names[d] for d in w.program.columns), ("count", "first")))
+    sizes = {f'dims["{d}"]': text for d, text in columns.items()}
+    made = [sizes.get(a, a) for a in workspaces.made(call, [*w.program.params, *inputs])]
+    head = ["params", *(w.name(a) for a in inputs)]
+    args = ["sum(v.size for v in varied)", _text(w, entries), "arrays"]
+    return [
+        "",
+        "",
+        *layout.signature(0, f"_{which}_workspace", head, modern=True),
+        '    """The arguments as arrays, and memory for columns with the key to keep it by."""',
+        *checks,
+        f'    key = _key("{which}", arrays)',
+        "    found = vars(_WORK).pop(key, None)",
+        "    if found is None:",
+        *layout.statement(8, "varied", name(_varied(w, inputs))),
+        *layout.call_statement(8, "parts", "_parts", args),
+        "        works = {}",
+        "        for _, count in parts:",
+        "            if count not in works:",
+        *layout.call_statement(16, "works[count]", f"_{kernel.name}_work", made),
+        "        key = _keepable(key, [*works.values()])",
+        "        found = (dims, parts, works)",
+        "    return arrays, key, found",
+    ]
 
 
 def _nothing(w: Writer) -> dict[str, str]:

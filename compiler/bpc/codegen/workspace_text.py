@@ -18,22 +18,11 @@ def _key(function, arrays):
     return (function, *[a.shape for a in arrays], *[a.dtype for a in arrays])
 
 
-def _idle(key):
-    """This thread's workspace for a key, which nobody else can use until `_keep`; or None."""
-    return vars(_WORK).pop(key, None)
-
-
-def _keep(key, workspace):
-    """Put a workspace back; a thread has at most eight."""
-    idle = vars(_WORK)
-    if key is not None:
-        idle[key] = workspace
-    if len(idle) > 8:
-        del idle[next(iter(idle))]
-
-
 def _keepable(key, work):
-    """The key, if the memory is not too large to be kept: 128 MB."""
+    """The key, unless the memory is too large to be kept: 128 MB. A thread keeps at most eight."""
+    idle = vars(_WORK)
+    while len(idle) >= 8:
+        del idle[next(iter(idle))]
     return key if _size(work) <= 2**27 else None
 
 
@@ -46,7 +35,8 @@ def _size(work):
 def _targets(out, names, likes, arrays):
     """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
     if out is None:
-        return [np.empty(like.shape, like.dtype) for _, like in zip(names, likes)]
+        return [np.empty(like.shape, like.dtype) for like in likes]
+    others = [*arrays]
     owners = {id(a if a.base is None else a.base) for a in arrays}
     for name, like in zip(names, likes):
         target = out[name]
@@ -56,8 +46,10 @@ def _targets(out, names, likes, arrays):
                 f"out[{name!r}] must be a contiguous {like.dtype} array of shape {like.shape}"
             )
         owner = id(target if target.base is None else target.base)
-        if owner in owners and any(np.may_share_memory(target, a) for a in arrays):
-            raise ValueError(f"out[{name!r}] shares memory with an argument")
+        if owner in owners and any(np.may_share_memory(target, a) for a in others):
+            raise ValueError(f"out[{name!r}] shares memory with another array")
+        owners.add(owner)
+        others.append(target)
     return [out[name] for name in names]
 
 
@@ -80,13 +72,15 @@ def _tiles(count, memory, passing, dtype, *shapes, loops=()):
 
     The memory of a tile, or of a step of the loops in it, and the `passing` numbers of each of its
     rows that are read or stored take about TILE_BYTES; more where the sums are so large that it takes
-    long to add them up, or where a tile would have too few rows for the products that give them.
+    long to add them up, or where a tile would have too few rows for the products that give them; and
+    up to four times that where it would have fewer than 32. All tiles are about equal.
     """
     each = _at_once(memory(2), loops) - _at_once(memory(1), loops)
     each = max(each + passing * dtype.itemsize, 1)
     summed = sum(math.prod(shape) for shape in shapes)
     rows = max(TILE_BYTES, 32 * dtype.itemsize * summed) // each
-    rows = TILE_ROWS or max(rows, 1)
+    rows = max(rows, min(4 * TILE_BYTES // each, 32), 1)
+    rows = TILE_ROWS or -(-count // max(-(-count // rows), 1))
     if rows >= count:
         return count, memory(count), (), (), ()
     spare = [np.empty(shape, dtype) for shape in shapes]

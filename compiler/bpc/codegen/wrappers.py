@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bpc.codegen import expression, layout, workspaces
 from bpc.codegen.context import FORWARD, Writer, bare, described, plain
+from bpc.codegen.names import Names
 from bpc.codegen.workspaces import Call
 from bpc.ir import Argument, Equation, Function, Literal
 from bpc.ops import OPS
@@ -107,7 +108,7 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     params = [w.name(a) for a in w.program.params]
     names = [w.name(a) for a in inputs]
     again = expression.call("_converted", [function.name, "params", *(f"{n}={n}" for n in names)])
-    few = _few(w, params, inputs)
+    few = _few(w, inputs)
     if few is None:
         values = ", ".join(["*_values(params)", *names])
         lines = layout.statement(4, "values", expression.name(f"[{values}]"))
@@ -138,28 +139,42 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     return [*lines, f"    return {call}"]
 
 
-def _few(w: Writer, params: list[str], inputs: Sequence[Argument]) -> list[str] | None:
-    """Names and types tested one by one, which is quicker; None where the lines would be long."""
-    names = [w.name(a) for a in inputs]
-    reals = [*params, *(n for n, a in zip(names, inputs) if a.var.type.kind == "real")]
-    tests = [" is ".join([*(f"type({n})" for n in reals), "float"])] if reals else []
-    tests += [
-        f"type({n}) is {a.var.type.kind}"
-        for n, a in zip(names, inputs)
-        if a.var.type.kind != "real"
+def _few(w: Writer, inputs: Sequence[Argument]) -> list[str] | None:
+    """Names and types tested in line, which is quicker; None where the lines would be long."""
+    params = [w.name(a) for a in w.program.params]
+    tests = _types(w, inputs)
+    if not tests:
+        return None
+    plain = w.locals().claim("plain")
+    lines = [
+        "    try:",
+        *_tested(plain, tests),
+        "    except (LookupError, TypeError):",
+        f"        {plain} = False",
+        f"    if not {plain} or len(params) != {len(params)} or type(params) is not dict:",
     ]
-    if not params:
-        lines = ["    _values(params)"]
-    elif len(params) == 1:
-        lines = [f"    ({params[0]},) = _values(params)"]
-    else:
-        lines = [f"    {', '.join(params)} = _values(params)"]
-    if tests:
-        whole = tests[0] if len(tests) == 1 else f"({' and '.join(tests)})"
-        lines.append(f"    if not {whole}:")
-    call = f"    value, *grads = _value_and_grad({', '.join([*params, *names])})"
-    widest = max(map(len, [*lines, call]))
-    return lines if tests and widest <= layout.WIDTH else None
+    if params:
+        found = ", ".join(f'params["{a.key}"]' for a in w.program.params)
+        lines.insert(1, f"        {', '.join(params)} = {found}")
+    call = f"    value, *grads = _value_and_grad({', '.join([*params, *map(w.name, inputs)])})"
+    return lines if max(map(len, [*lines, call])) <= layout.WIDTH else None
+
+
+def _tested(plain: str, tests: str) -> list[str]:
+    """The line that says whether all are, or three."""
+    line = f"        {plain} = {tests}"
+    if len(line) <= layout.WIDTH:
+        return [line]
+    return [f"        {plain} = (", f"            {tests}", "        )"]
+
+
+def _types(w: Writer, inputs: Sequence[Argument]) -> str:
+    """The test that all arguments are Python's numbers."""
+    arguments = [*w.program.params, *inputs]
+    reals = [w.name(a) for a in arguments if a.var.type.kind == "real"]
+    tests = [" is ".join([*(f"type({n})" for n in reals), "float"])] if reals else []
+    others = [(w.name(a), a.var.type.kind) for a in inputs if a.var.type.kind != "real"]
+    return " and ".join([*tests, *(f"type({n}) is {kind}" for n, kind in others)])
 
 
 def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:
@@ -193,23 +208,29 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
     return [*lines, "    return float(value), _stored(out, grads)"]
 
 
+def idle(
+    w: Writer, which: str, names: Sequence[str], parts: Sequence[str], free: Names
+) -> tuple[list[str], list[str]]:
+    """The lines that take a workspace of this thread's from the others, and that put it back."""
+    key, found = free.claim("key"), free.claim("found")
+    values = expression.name(f"[{', '.join(['*_values(params)', *names[1:]])}]")
+    lines = [
+        *layout.statement(4, "arrays", values),
+        f'    {key} = _key("{which}", arrays)',
+        f"    {found} = vars(_WORK).pop({key}, None)",
+        f"    if {found} is None:",
+        *layout.call_statement(8, f"arrays, {key}, {found}", f"_{which}_workspace", names),
+        *layout.unpacked(4, parts, found),
+    ]
+    return lines, [f"    if {key} is not None:", f"        vars(_WORK)[{key}] = {found}"]
+
+
 def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: Call) -> list[str]:
     """The call of a kernel that has a workspace: one that is kept, or one that is made now."""
     free = w.locals()
-    key, found, work, value, results, room = map(
-        free.claim, ("key", "found", "work", "value", "results", "targets")
-    )
-    names = [w.name(a) for a in inputs]
-    values = expression.name(f"[{', '.join(['*_values(params)', *names])}]")
-    made = f"_{function.name}_workspace"
-    lines = [
-        *layout.statement(4, "arrays", values),
-        f'    {key} = _key("{function.name}", arrays)',
-        f"    {found} = _idle({key})",
-        f"    if {found} is None:",
-        *layout.call_statement(8, f"arrays, {key}, {found}", made, ["params", *names]),
-        *layout.unpacked(4, [*kernel.dims, work], found),
-    ]
+    work, value, results, room = map(free.claim, ("work", "value", "results", "targets"))
+    names = ["params", *(w.name(a) for a in inputs)]
+    lines, kept = idle(w, function.name, names, [*kernel.dims, work], free)
     keys, count = _keys(w, function)
     taken = ["*arrays", *kernel.dims, work]
     taken += ["_seed(rng)"] if takes_rng(w, function) else []
@@ -217,14 +238,16 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     gradient = function.name == "value_and_grad"
     rest = function.results[1:] if gradient else function.results
     if gradient and count:
-        like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]" if w.wrt else "arrays"
+        like = f"arrays[:{count}]"
+        if w.wrt:
+            like = f"[{', '.join(f'arrays[{place(w, k)}]' for k in w.wrt)}]"
         lines.append(f"    {room} = _targets(out, {keys}, {like}, arrays)")
         every = len(kernel.given) == count
         taken += [f"*{room}"] if every else [f"{room}[{i}]" for i in kernel.given]
     several = [value, f"*{results}"] if gradient else [results]
     target = ", ".join(several) if gradient or count > 1 else value
     lines += layout.call_statement(4, target, f"_{function.name}", taken, modern=True)
-    lines.append(f"    _keep({key}, {found})")
+    lines += kept
     if function.name == "cost":
         return [*lines, f"    return float({value})"]
     real = next((i for i, a in enumerate(arguments) if a.var.type.kind == "real"), None)
@@ -261,7 +284,7 @@ def workspace(w: Writer, function: Function, kernel: Call) -> list[str]:
         '    """The arguments as arrays, and memory for their sizes with the key to keep it by."""',
         *checks,
         f'    key = _key("{function.name}", arrays)',
-        "    found = _idle(key)",
+        "    found = vars(_WORK).pop(key, None)",
         "    if found is None:",
         *layout.call_statement(8, "work", f"_{function.name}_work", made),
         "        key = _keepable(key, work)",
@@ -387,10 +410,16 @@ def _everywhere(function: Function) -> Iterator[Equation]:
 
 def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:
     """The check that a size which is divided by is not 0: Python's numbers would raise."""
-    below = equation.args[1] if equation.op == "div" else None
-    if not isinstance(below, Literal) or not isinstance(below.value, Size):
+    if equation.op not in ("div", "mul"):
         return []
-    text = below.value.format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
+    numbers = [w.numbers.get(a, a) for a in equation.args]
+    sizes = [a.value if isinstance(a, Literal) else None for a in numbers]
+    below = [s for s in sizes[1:] if isinstance(s, Size)]
+    if equation.op == "mul":  # by a size over another: see passes/scale.py
+        below = [s.below for s in sizes if isinstance(s, Size) and not s.whole]
+    if not below or below[0].constant is not None:
+        return []
+    text = below[0].format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
     if any(line.startswith(f"    _require({text} >= 1,") for line in before):
         return []
     message = f'"division by a size that is 0 ({w.comment(equation.span)})"'

@@ -8,7 +8,7 @@ from typing import Any
 from bpc.diagnostics import Problem
 from bpc.ops.arrays import array, internal
 from bpc.ops.build import Builder, Expr
-from bpc.ops.cost import per_result
+from bpc.ops.cost import NOTHING, per_result
 from bpc.ops.roles import Integer, Length, Shape, Value
 from bpc.types import Axis as AxisType
 from bpc.types import Type, show
@@ -54,6 +54,15 @@ array(
     infer=lambda size: (Type("int", (size,)),),
     numpy=lambda c, size: c.call("np.arange", *c.sizes((size,))),
     cases=(((), {"*": (5,)}),),
+)
+
+
+internal(
+    "number",
+    "A number as an array without axes, which NumPy takes as it is.",
+    infer=lambda t: (t,),
+    flops=NOTHING,
+    numpy=lambda c, x: c.call("np.array", x, *c.dtype()),
 )
 
 

@@ -18,6 +18,7 @@ from bpc.passes.factors import factors
 from bpc.passes.gates import gates
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
+from bpc.passes.images import images
 from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
@@ -57,7 +58,7 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
     2: (
-        *(unstack, expand, propagate, simplify, cse, factors, simplify, cse, regroup),
+        *(unstack, images, expand, propagate, simplify, cse, factors, simplify, cse, regroup),
         *(turn, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
     ),
 }

@@ -1,19 +1,24 @@
 """Sums as the products that they are, or by products with ones, at -O2 alone.
 
     s = sum(mul(x, y))                          s = sum_product(x, y)
+    q = sum(add(mul(100.0, mul(x, x)), mul(y, y)))    q = 100.0 * sum_product(x, x) + sum_product(y, y)
     t = sum(mul(x, g[:, new]), axes=(0,))       t = matmul(g, x)
     u = sum(matmul(d, W), axes=(0,))      ->    u = matmul(sum(d, axes=(0,)), W)
     v = sum(x, axes=(1,))                       v = matmul(x, ones)
 
-What is added up is not computed entry by entry, unless somebody else reads it.
+What is added up is not computed entry by entry, unless somebody else reads it. A sum of sums is taken
+apart where all terms are squares: then nothing can cancel that did not before.
 """
 
 from __future__ import annotations
 
 from bpc.ir import Atom, Equation, Function, Var, live, uses
 from bpc.ops import OPS, Expr
-from bpc.passes.rewrite import View, rewrite
+from bpc.passes.rewrite import View, number, rewrite
+from bpc.passes.simplify import MODEST
 from bpc.types import ONE, Axis, Size, product
+
+MOST_SQUARES = 8
 
 
 def sums(function: Function) -> Function:
@@ -29,7 +34,7 @@ def sums(function: Function) -> Function:
         x = e.args[0]
         inner = view.defined.get(x) if isinstance(x, Var) and read.get(x) == 1 else None
         axes, keep = dict(e.attrs)["axes"], dict(e.attrs)["keep"]
-        found = _of(view, inner, axes) if inner is not None else None
+        found = _of(view, inner, axes, read) if inner is not None else None
         if found is None:
             found = _plain(view, view.expr(x), axes, keep)
         elif found.shape != e.out.type.shape:
@@ -54,8 +59,10 @@ def _sum(view: View, x: Atom, axes: tuple[int, ...]) -> Expr:
     return found if found is not None else view.m.emit("sum", view.expr(x), axes=axes, keep=False)
 
 
-def _of(view: View, e: Equation, axes: tuple[int, ...]) -> Expr | None:
+def _of(view: View, e: Equation, axes: tuple[int, ...], read: dict[Var, int]) -> Expr | None:
     """The sum of what an equation computes, without its axes."""
+    if e.op == "add":
+        return _squares(view, e, read) if len(axes) == e.out.type.rank else None
     if e.op == "mul":
         return _product(view, e, axes)
     if e.op == "matmul":
@@ -75,6 +82,29 @@ def _product(view: View, e: Equation, axes: tuple[int, ...]) -> Expr | None:
         if weight is not None and isinstance(other, Var):
             return _weighted(view, weight, other, axes)
     return None
+
+
+def _squares(view: View, e: Equation, read: dict[Var, int]) -> Expr | None:
+    """The sum of all entries of a few squares, with numbers before them."""
+    found: list[Expr] = []
+    waiting: list[tuple[float, Atom]] = [(1.0, a) for a in reversed(e.args)]
+    while waiting and len(found) < MOST_SQUARES:
+        factor, atom = waiting.pop()
+        made = view.made(atom)
+        if made is None or not isinstance(atom, Var) or read.get(atom) != 1:
+            return None
+        by = number(made.args[0]) if made.op == "mul" else None
+        if made.op == "add":
+            waiting += [(factor, a) for a in reversed(made.args)]
+        elif by is not None and by > 0 and MODEST[0] <= factor * by <= MODEST[1]:
+            waiting.append((factor * by, made.args[1]))
+        elif made.op == "mul" and made.args[0] is made.args[1] and _whole(view, made.args[0]):
+            x = view.expr(made.args[0])
+            square = view.m.emit("sum_product", x, x)
+            found.append(square if factor == 1.0 else factor * square)
+        else:
+            return None
+    return None if waiting else sum(found[1:], found[0])
 
 
 def _whole(view: View, atom: Atom) -> bool:

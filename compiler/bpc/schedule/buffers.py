@@ -19,6 +19,7 @@ from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
 from bpc.schedule.filled import filled
+from bpc.schedule.numbers import numbers
 from bpc.schedule.pieces import in_pieces, pieces
 from bpc.schedule.steps import shows
 from bpc.types import Type
@@ -34,7 +35,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     """
     function = _distinct(direct(live(plan.function, strict=True)), set())
     function = settled(in_pieces(_own_results(function) if given else function))
-    function, constants = _constants(filled(function), given)
+    function, constants = _constants(numbers(filled(function)), given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}
     _place(function, memory, wanted)
@@ -228,7 +229,8 @@ def _constants(function: Function, given: bool) -> tuple[Function, tuple[Equatio
 
     def constant(e: Equation) -> bool:
         sizes = all(isinstance(a, Literal) for a in e.args) and e.op not in ("mask", "scan")
-        return sizes and bool(e.out.type.shape) and e.out not in kept
+        array = bool(e.out.type.shape) or e.op == "number"
+        return sizes and array and e.out not in kept
 
     found = tuple(e for e in function.body if constant(e))
     body = tuple(e for e in function.body if not constant(e))

@@ -33,7 +33,7 @@ EXAMPLES: dict[str, tuple[dict[str, int], dict[str, int]]] = {
     "deep_net.bp": ({"N": 2000}, {"N": 5000}),
     "digits.bp": ({"N": 8000}, {"N": 12_000}),
     "lenet.bp": ({"N": 100}, {"N": 200}),
-    "linear_regression.bp": ({"N": 200_000, "D": 3}, {"N": 500_000, "D": 2}),
+    "linear_regression.bp": ({"N": 300_000, "D": 1}, {"N": 500_000, "D": 1}),
     "logistic_regression.bp": ({"N": 200_000, "D": 3}, {"N": 500_000, "D": 2}),
     "mixture.bp": ({"N": 50_000, "D": 4}, {"N": 9_000, "D": 20}),
     "pinn.bp": ({"N": 2500, "B": 100, "I": 900, "M": 900}, {"N": 1500, "B": 900, "I": 900, "M": 900}),

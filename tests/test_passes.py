@@ -11,6 +11,7 @@ from bpc.calculus.reverse import gradient
 from bpc.compiler import ADJOINT, AT_ONCE, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, along, front, run
 from bpc.ir import Var
 from bpc.passes import (
+    chain,
     columns,
     cse,
     dce,
@@ -64,10 +65,11 @@ PASSES = {
     "factors": factors,
     "sums": sums,
     "turn_rows": turn_rows,
+    "chain": chain,
     "regroup": regroup,
     "gram": gram,
 }
-ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
+ON_PRIMAL = ("chain", "stabilise", "guard", "name", "gates", "share")
 
 
 def tidy(function):

@@ -300,13 +300,13 @@ def _add_rows(x, ones, out=None):
 
 
 def _add_all(x, ones):
-    """The sum of all entries of x: of blocks, by products with ones, and of these in float64."""
-    if x.size < 4096 or not x.flags.c_contiguous:
+    """The sum of all entries of x; float32 in blocks, by products with ones, these in float64."""
+    if x.size < 4096 or x.dtype != np.float32 or not x.flags.c_contiguous:
         return _sum(x)
     x, cut = x.reshape(-1), x.size - x.size % ones.size
     parts = x[:cut].reshape(-1, ones.size).dot(ones)
     total = np.add.reduce(parts, 0, np.float64) + np.add.reduce(x[cut:])
-    return total.astype(x.dtype, copy=False)
+    return total.astype(np.float32)
 
 
 def _sum_product(x, y):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bpc.ir import Function
+from bpc.passes.chain import chain
 from bpc.passes.columns import columns
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
@@ -40,7 +41,7 @@ _TIDY: tuple[Pass, ...] = (propagate, simplify, cse, join, simplify, cse, simpli
 PRIMAL: dict[int, tuple[Pass, ...]] = {
     0: (guard, dce, name),
     1: (cse, stabilise, guard, dce, hoist, sink, dce),
-    2: (cse, stabilise_all, guard, dce, gates, share, hoist, sink, dce),
+    2: (cse, stabilise_all, chain, guard, dce, gates, share, hoist, sink, dce),
 }
 #: for what `grad` differentiates: the same, but that names and loops stay as they are
 INNER: dict[int, tuple[Pass, ...]] = {

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import bpc
+from benchmarks.first import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +20,7 @@ def command(rounds=7):
         for i in range(rounds):
             line = [sys.executable, "-m", "bpc", "compile", "examples/digits.bp"]
             start = time.perf_counter()
-            subprocess.run([*line, "-o", f"{folder}/{i}.py"], check=True, cwd=ROOT)
+            subprocess.run([*line, "-o", f"{folder}/{i}.py"], check=True, cwd=ROOT, env=ENVIRONMENT)
             times.append(time.perf_counter() - start)
     return statistics.median(times)
 
@@ -33,7 +34,8 @@ def importing(rounds=15):
         code += "; print(time.perf_counter() - s)"
         line = [sys.executable, "-c", code]
         runs = [
-            subprocess.run(line, cwd=folder, capture_output=True, check=True) for _ in range(rounds)
+            subprocess.run(line, cwd=folder, env=ENVIRONMENT, capture_output=True, check=True)
+            for _ in range(rounds)
         ]
     return statistics.median(float(r.stdout) for r in runs)
 

@@ -8,6 +8,7 @@ written, the contender is that module: imported and run.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+#: packages are installed with their bytecode: bpc, which runs from its sources here, may write its own
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def status(key):
@@ -83,6 +86,7 @@ def measure(threads, workload, contender, module=None, rounds=3, enough=4.0):
         done = subprocess.run(
             [*line, *([str(module)] if module else [])],
             cwd=ROOT,
+            env=ENVIRONMENT,
             capture_output=True,
             text=True,
             check=True,
@@ -99,7 +103,12 @@ def importing(name, rounds=3):
     times = []
     for _ in range(rounds):
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             return None

@@ -30,7 +30,7 @@ def block(results):
     ]
     if means.get("first fastest/bpc"):
         said += [
-            "To the first gradient in a new process, the quickest framework takes",
+            "To the first gradient in a new process, the quicker of JAX and PyTorch takes",
             f"{number(means['first fastest/bpc'])} times as long as bpc with compiling, and",
             f"{number(means['first fastest/bpc module'])} times as long as a module that was written.",
         ]

@@ -85,7 +85,7 @@ def first(results, names):
     return (
         "## First gradient in a new process, s: importing, compiling or tracing, running\n\n"
         "`bpc module` is a module that bpc has written before; the others begin with the model.\n\n"
-        + table(["workload", *every, "fastest framework / bpc -O2", "/ bpc module"], rows)
+        + table(["workload", *every, "quicker of JAX and PyTorch / bpc -O2", "/ bpc module"], rows)
         + "\n## Peak memory of that process, MB (of it, from the import on)\n\n"
         + table(["workload", *every], memory)
     )

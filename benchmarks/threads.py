@@ -1,4 +1,8 @@
-"""One number of threads for all: to be called before NumPy or any peer is imported."""
+"""One number of threads for all: to be called before NumPy or any peer is imported.
+
+And the kernels that each library has for the processor: an environment that asks NumPy's BLAS for
+those of another one (OPENBLAS_CORETYPE) would slow down NumPy, bpc and autograd alone.
+"""
 
 import os
 import sys
@@ -14,6 +18,8 @@ def limit(n):
     """
     if "numpy" in sys.modules:
         raise RuntimeError("threads are limited before NumPy is imported")
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        os.environ.pop(name, None)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
         os.environ[name] = str(n)
     flags = os.environ.get("XLA_FLAGS", "").split()

@@ -134,7 +134,7 @@ def calls(text: str, level: int) -> int:
 def test_twice_the_program_is_twice_the_work(shape: str, level: int) -> None:
     """Between sizes that are beyond what has a limit of its own, such as rows of a docstring."""
     calls(SHAPES[shape](3), level)  # what is read once
-    small, middle, large = (calls(SHAPES[shape](n), level) for n in (105, 210, 420))
+    small, middle, large = (calls(SHAPES[shape](n), level) for n in (105, 160, 270))
     assert large - middle < 2.02 * (middle - small)
 
 
@@ -180,7 +180,7 @@ def test_no_shape_needs_black(shape: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(layout, "_by_black", refuse)
     for level in LEVELS:
         try:
-            text = bpc.compile_source(SHAPES[shape](50), "shape.bp", level=level)
+            text = bpc.compile_source(SHAPES[shape](20), "shape.bp", level=level)
         except bpc.BpcError:
             assert shape == "errors"
         else:

@@ -258,14 +258,15 @@ def test_windows_into_memory() -> None:
     """What -O2 writes for convolutions and pools, into memory that held something else."""
     rng = np.random.default_rng(0)
     x, size_, stride, dilation = rng.normal(size=(2, 7, 6, 3)), (2, 3), (2, 1), (1, 2)
-    rows = network_helpers._rows_of_windows(x, size_, stride, dilation)
-    again = np.full(rows.shape, 7.0)
-    network_helpers._rows_of_windows(x, size_, stride, dilation, out=again)
-    np.testing.assert_array_equal(rows, again)
-    g = rng.normal(size=rows.shape)
-    back = np.full(x.shape, 7.0)
-    network_helpers._add_window_rows(g, x.shape, size_, stride, dilation, out=back)
-    np.testing.assert_allclose((rows * g).sum(), (x * back).sum())
+    last = np.ascontiguousarray(x.transpose(3, 1, 2, 0))
+    columns = network_helpers._window_columns(last, size_, stride, dilation)
+    again = np.full(columns.shape, 7.0)
+    network_helpers._window_columns(last, size_, stride, dilation, out=again)
+    np.testing.assert_array_equal(columns, again)
+    g = rng.normal(size=columns.shape)
+    back = np.full(last.shape, 7.0)
+    network_helpers._add_window_columns(g, last.shape, size_, stride, dilation, out=back)
+    np.testing.assert_allclose((columns * g).sum(), (last * back).sum())
     for sides, step, spread in (
         ((2, 3), (2, 3), (1, 1)),
         ((3, 3), (2, 2), (1, 1)),
@@ -304,3 +305,16 @@ output c, s"""
             np.testing.assert_allclose(slope, grads[key], rtol=1e-12, atol=1e-14)
     code = bpc.compile_source(text, level=2)
     assert "np.tanh(z, c[:, :4])" in code
+
+
+@pytest.mark.parametrize("count", [1, 255, 5000, 300_001])
+def test_sums_of_many_float32_keep_six_digits(count: int) -> None:
+    source = "dim N\ninput x: [N]\nparam w, b\ncost J = sum(w * x^2 + b * x) / N"
+    m = bpc.load(source, level=2)
+    x = np.full(count, 0.1, np.float32)  # all rounded the same way
+    params = {"w": np.float32(1.5), "b": np.float32(0.3)}
+    J, grads = m.value_and_grad(params, x)
+    each = float(x[0])
+    assert J == pytest.approx(1.5 * each**2 + 0.3 * each, rel=1e-6)
+    assert grads["w"] == pytest.approx(each**2, rel=1e-6)
+    assert grads["b"] == pytest.approx(each, rel=1e-6)

@@ -6,6 +6,7 @@ import gc
 import json
 import re
 import tracemalloc
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 import bpc
 from bpc.cli import app
 from bpc.compiler import costs, execute
+from bpc.cost import Contract
 from bpc.cost.formula import Formula, largest
 from bpc.ir import Program
 from bpc.source import Source
@@ -79,12 +81,18 @@ def arrays(program: Program, dims: dict[str, int], dtype: str) -> tuple[Any, Any
     return params, {a.key: make(a) for a in program.inputs}
 
 
-def measured(text: str, level: int, dims: dict[str, int], dtype: str) -> tuple[int, int]:
-    """What is said of the peak, and what tracemalloc sees."""
+@cache
+def compiled(text: str, level: int) -> tuple[Program, Contract, Any]:
+    """The program, what is said of its costs, and its module."""
     program, found = costs(Source("m.bp", text), level=level)
     assert found is not None
+    return program, found, execute(bpc.compile_source(text, "m.bp", level=level), "m.bp")
+
+
+def measured(text: str, level: int, dims: dict[str, int], dtype: str) -> tuple[int, int]:
+    """What is said of the peak, and what tracemalloc sees."""
+    program, found, module = compiled(text, level)
     params, inputs = arrays(program, dims, dtype)
-    module = execute(bpc.compile_source(text, "m.bp", level=level), "m.bp")
     with np.errstate(all="ignore"):
         if level < 2:
             module.value_and_grad(params, **inputs)

@@ -14,7 +14,7 @@ from bpc.codegen import layout
 from bpc.codegen.expression import Code
 
 MODE = black.Mode()
-EXAMPLES = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ARITHMETIC = {
     "+": ast.Add, "-": ast.Sub, "*": ast.Mult, "/": ast.Div, "@": ast.MatMult, "**": ast.Pow,
@@ -244,7 +244,7 @@ def test_slice_text(start: object, stop: object, step: object, shape: str) -> No
     assert ast.dump(load(f"y[{index}]")) == ast.dump(load(f"y[{plain}]"))
 
 
-@settings(EXAMPLES, max_examples=3000)
+@settings(EXAMPLES, max_examples=800)
 @given(INDENTS, TARGETS, CODES, COMMENTS)
 def test_statement(indent: int, target: str, code: Code, comment: str | None) -> None:
     line = f"{target} = {code.text}" + (f"  # {comment}" if comment else "")
@@ -275,7 +275,7 @@ NESTED = st.recursive(
 ).filter(lambda text: text[0] != "*")
 
 
-@settings(EXAMPLES, max_examples=2000)
+@settings(EXAMPLES, max_examples=500)
 @given(INDENTS, words(20), NESTED, COMMENTS)
 def test_nested_statement(indent: int, target: str, text: str, comment: str | None) -> None:
     line = f"{target} = {text}" + (f"  # {comment}" if comment else "")

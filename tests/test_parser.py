@@ -1,15 +1,17 @@
 """The parser as a table: a line of bp, and its tree as an s-expression."""
 
 import gc
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from bpc import syntax
+from bpc import parser, syntax
 from bpc.parser import parse
 from bpc.source import Source
 
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").rglob("*.bp"))
 OPERATORS = {syntax.Unary, syntax.Binary}
 
 
@@ -375,3 +377,32 @@ def test_lark_is_imported_by_the_parser_alone() -> None:
         if re.search(r"^(from|import) lark", p.read_text(), re.MULTILINE)
     ]
     assert users == ["parser.py"]
+
+
+def test_table_is_of_the_grammar(update: bool) -> None:
+    """`--update` writes it."""
+    path = Path(__file__).parents[1] / "grammar" / "bp.json"
+    if update:
+        path.write_text(parser.table_text(), encoding="utf-8")
+    _, grammar = json.loads(path.read_text(encoding="utf-8"))["of"].split()
+    assert grammar == parser._stamp().split()[1], "the grammar has changed: run with --update"
+
+
+def test_table_does_what_larks_own_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lark numbers states in another order each time; a table of another grammar is not used."""
+    sources = [Source(p.name, p.read_text()) for p in EXAMPLES] + [Source("m.bp", "a = ) 1\nb = 2")]
+    caches = (parser._lark, parser._table, parser._terminals, parser._passed_on)
+    trees = []
+    for table in (parser._packaged("bp.json"), '{"of": "1.0 abc"}'):
+        kept = parser._packaged
+        of = lambda name, kept=kept, table=table: table if name == "bp.json" else kept(name)
+        for found in caches:
+            found.cache_clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(parser, "_packaged", of)
+            trees.append([[show(parse(s)[0].statements), str(parse(s)[1])] for s in sources])
+            states = len(parser._table())
+        for found in caches:
+            found.cache_clear()
+        assert len(parser._table()) == states
+    assert trees[0] == trees[1]

@@ -15,20 +15,21 @@ from bpc.passes import (
     cse,
     dce,
     expand,
+    factors,
     gates,
     gram,
     guard,
     hoist,
-    inner,
+    images,
     join,
     name,
     propagate,
-    scale,
     share,
     simplify,
     sink,
     squeeze,
     stabilise,
+    sums,
     units,
     unstack,
 )
@@ -49,15 +50,16 @@ PASSES = {
     "sink": sink,
     "dce": dce,
     "expand": expand,
+    "images": images,
     "unstack": unstack,
     "gates": gates,
     "columns": columns,
     "units": units,
     "squeeze": squeeze,
     "share": share,
-    "scale": scale,
-    "inner": inner,
     "gram": gram,
+    "factors": factors,
+    "sums": sums,
 }
 ON_PRIMAL = ("stabilise", "guard", "name", "gates", "share")
 
@@ -87,9 +89,9 @@ def before(path):
         cost = tidy(
             columns(examples(cost, cost.results[1:], cost.labels[1:], "N", "first", "every"))
         )
-    if which in ("scale", "inner", "gram"):
+    if which in ("factors", "gram", "sums"):
         cost = tidy(expand(cost))
-    if which in ("dce", "hoist", "sink", "unstack"):  # the code that simplifying leaves dead
+    if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)
     return cost, PASSES[which]
 

@@ -37,8 +37,6 @@ def test_numbers_and_what_is_stretched_stand_in_the_workspace() -> None:
     lines = kernel(code, "value_and_grad_tile")
     assert not re.search(r"(?<![\w.])\d+\.\d", lines), "numbers of Python's in calls of NumPy"
     assert "b_rows = _stretched(b, " in lines
-    assert "scale = np.array(4 / N, dtype)" in code
-    assert "_inner(" in lines
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

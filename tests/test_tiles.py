@@ -281,8 +281,8 @@ def test_rules(name: str) -> None:
 
 
 #: operators without arguments that could have rows, of which rows always meet, or of the schedule
-NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick", "copy"} | {
-    "number", "ones_of", "overlaid", "stretch",
+NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick", "number"} | {
+    "ones_of", "overlaid", "stretch",
 }  # fmt: skip
 
 
@@ -753,7 +753,7 @@ tiled: list[bool] = []
 
 
 @settings(
-    max_examples=60, derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
+    max_examples=30, derandomize=True, database=None, deadline=None, report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.randoms(use_true_random=False), st.sampled_from(["", "x"]))
@@ -774,7 +774,7 @@ def random_splits_are_right(random: Any, wrt: str) -> None:
 def test_random_programs() -> None:
     tiled.clear()
     random_splits_are_right()
-    assert sum(tiled) >= 30, f"{sum(tiled)} of {len(tiled)} functions were split"
+    assert sum(tiled) >= 15, f"{sum(tiled)} of {len(tiled)} functions were split"
 
 
 # bpc compile --report

@@ -2,21 +2,26 @@
 
 The only module that knows lark. Tokens are cut into statements (fragments.py), fed to one LALR
 parser whose state is set back where a statement is wrong, and become nodes on the way
-(treebuilder.py). lark makes the table of the grammar and says what would fit where; the two loops
-over all tokens are here, since its own take twice the time.
+(treebuilder.py). lark makes the table of the grammar, bp.json, and says what would fit where; the
+two loops over all tokens are here, since its own take twice the time.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any, cast
 
 from lark import Lark, Token, Tree
+from lark import __version__ as lark_version
+from lark.grammar import Rule
+from lark.lexer import TerminalDef
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from bpc import syntax
@@ -64,9 +69,36 @@ class _KeepUnknown:
 
 @cache
 def _lark() -> Lark:
-    grammar = files("bpc.grammar").joinpath("bp.lark").read_text(encoding="utf-8")
-    callbacks, keep = cast(Any, CALLBACKS), cast(Any, _KeepUnknown())
-    return Lark(grammar, parser="lalr", lexer="basic", transformer=callbacks, postlex=keep)
+    """lark with its table of the grammar, which stands in bp.json: making it takes ten times as long."""
+    table = json.loads(_packaged("bp.json"), object_hook=_with_numbers)
+    given: dict[str, Any] = {"transformer": CALLBACKS, "postlex": _KeepUnknown()}
+    if table["of"] == _stamp():
+        lark: Lark = cast(Any, Lark)._load_from_dict(table["data"], table["memo"], **given)
+        return lark
+    return Lark(_packaged("bp.lark"), parser="lalr", lexer="basic", **given)
+
+
+def _packaged(name: str) -> str:
+    return files("bpc.grammar").joinpath(name).read_text(encoding="utf-8")
+
+
+def _with_numbers(table: dict[str, Any]) -> dict[Any, Any]:
+    """A part of a table, whose states and tokens are numbers: JSON has no keys but texts."""
+    return {int(k) if k.isdigit() else k: v for k, v in table.items()}
+
+
+def _stamp() -> str:
+    """What a table is of: the version of lark and the grammar."""
+    return f"{lark_version} {sha256(_packaged('bp.lark').encode()).hexdigest()}"
+
+
+def table_text() -> str:
+    """The text of bp.json, for the grammar and the lark that are there."""
+    keep = cast(Any, _KeepUnknown())
+    lark = cast(Any, Lark(_packaged("bp.lark"), parser="lalr", lexer="basic", postlex=keep))
+    data, memo = lark.memo_serialize([TerminalDef, Rule])
+    data["options"]["postlex"] = None
+    return json.dumps({"of": _stamp(), "data": data, "memo": memo}, separators=(",", ":")) + "\n"
 
 
 @cache
@@ -78,7 +110,7 @@ def _terminals() -> tuple[re.Pattern[str], dict[str, str], frozenset[str]]:
     )
     words = {t.pattern.value: t.name for t in terminals if t.pattern.value.isalpha()}
     groups = [f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals]
-    return re.compile("|".join(groups)), words, frozenset(_lark().ignore_tokens)
+    return re.compile("|".join(groups)), words, frozenset(cast(Any, _lark()).lexer_conf.ignore)
 
 
 def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Lexeme]]:

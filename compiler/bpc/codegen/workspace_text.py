@@ -37,6 +37,7 @@ def _targets(out, names, shapes, dtype, arrays):
     """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
     if out is None:
         return [np.empty(shape, dtype) for shape in shapes]
+    others = [*arrays]
     owners = {id(a if a.base is None else a.base) for a in arrays}
     for name, shape in zip(names, shapes):
         target = out[name]
@@ -46,8 +47,10 @@ def _targets(out, names, shapes, dtype, arrays):
                 f"out[{name!r}] must be a contiguous {dtype} array of shape {shape}"
             )
         owner = id(target if target.base is None else target.base)
-        if owner in owners and any(np.may_share_memory(target, a) for a in arrays):
-            raise ValueError(f"out[{name!r}] shares memory with an argument")
+        if owner in owners and any(np.may_share_memory(target, a) for a in others):
+            raise ValueError(f"out[{name!r}] shares memory with another array")
+        owners.add(owner)
+        others.append(target)
     return [out[name] for name in names]
 
 
@@ -68,13 +71,15 @@ def _tiles(count, memory, passing, dtype, *shapes, loops=()):
 
     The memory of a tile, or of a step of the loops in it, and the `passing` numbers of each of its
     rows that are read or stored take about TILE_BYTES; more where the sums are so large that it takes
-    long to add them up, or where a tile would have too few rows for the products that give them.
+    long to add them up, or where a tile would have too few rows for the products that give them; and
+    up to four times that where it would have fewer than 32. All tiles are about equal.
     """
     each = _at_once(memory(2), loops) - _at_once(memory(1), loops)
     each = max(each + passing * dtype.itemsize, 1)
     summed = sum(math.prod(shape) for shape in shapes)
     rows = max(TILE_BYTES, 32 * dtype.itemsize * summed) // each
-    rows = TILE_ROWS or max(rows, 1)
+    rows = max(rows, min(4 * TILE_BYTES // each, 32), 1)
+    rows = TILE_ROWS or -(-count // max(-(-count // rows), 1))
     if rows >= count:
         return count, memory(count), (), (), ()
     spare = [np.empty(shape, dtype) for shape in shapes]

@@ -28,6 +28,8 @@ from bpc.types import Size, Type, size
 SAME = ("checked_label",)
 #: arithmetic that NumPy does in the memory of what it reads, where nobody else can see that
 TEMPORARY = ("+", "-", "*", "/", "unary -", "unary ~", "&", "|")
+#: loops this deep take one step when they are entered again: two in each would double with each
+DEEP = 3
 Printed = Mapping[Plan, Kernel]
 
 
@@ -51,6 +53,9 @@ class Lines:
     risen: bool = False
     #: the bytes of types seen, by their id
     known: dict[int, Size] = field(default_factory=dict)
+    #: how many loops stand around, and which were gone through before, by their id
+    depth: int = 0
+    entered: set[int] = field(default_factory=set)
 
     def run(self, kernel: Kernel) -> None:
         """All lines, in order."""
@@ -73,13 +78,16 @@ class Lines:
     def loop(self, kernel: Kernel, round: Round) -> None:
         """What a loop starts with, and two steps: the second finds what the first has left."""
         loop = round.loop
+        again = id(round) in self.entered and self.depth > DEEP
+        self.entered.add(id(round))
         for name, out, init in zip(round.names, loop.outs, loop.inits):
             if out not in kernel.plan.places:
                 self.bind(name, self.value(kernel, init))
         for name, out in list(zip(round.names, loop.outs))[loop.carries :]:
             if out not in kernel.plan.places:
                 self.bind(name, self.alloc(self.bytes(out.type)))
-        for _ in range(2):
+        self.depth += 1
+        for _ in range(1 if again else 2):
             self.run(round.steps)
             values = [(name, self.names.get(text)) for name, text in round.late]
             for _, block in values:
@@ -87,6 +95,7 @@ class Lines:
                     block.holders += 1
             for name, block in values:
                 self.bind(name, block)
+        self.depth -= 1
 
     def value(self, kernel: Kernel, atom: Atom) -> Block | None:
         """The memory of an argument, held once more; None where it is not ours, or nothing."""

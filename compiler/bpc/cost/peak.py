@@ -2,7 +2,8 @@
 
 With tiles they depend on the rows of a tile, which a module counts as a workspace is made:
 
-    rows = max(2^21, 32*itemsize*(entries that are added up)) // (bytes a row), at most N
+    rows = max(2^21, 32*itemsize*(entries that are added up)) // (bytes a row)
+    rows = max(rows, min(2^23 // (bytes a row), 32)), then as many as make all tiles about equal
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ class Tiles:
     def count(self, dims: Mapping[str, int]) -> int:
         """The rows of a tile, for given dims and size of a float."""
         each = max(self.each.evaluate(dims), 1)
-        return max(max(self.most, 32 * self.sums.evaluate(dims)) // each, 1)
+        rows = max(self.most, 32 * self.sums.evaluate(dims)) // each
+        rows = max(rows, min(4 * self.most // each, 32), 1)
+        total = max(dims[self.dim], 1)
+        return -(-total // -(-total // rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 
 from bpc.cost.formula import Formula
@@ -16,12 +17,12 @@ ONE_FLOP = size(1)
 def flops(function: Function) -> Formula:
     """The flops of a function. Raises SizeTooLarge."""
     total = Formula()
-    for e in function.body:
-        if e.op == "scan":
-            loop = Loop.of(e)
-            total.add(flops(loop.body).times(loop.length))
-        else:
-            total.add(flops_of(e))
+    for loop in (Loop.of(e) for e in function.body if e.op == "scan"):
+        total.add(flops(loop.body).times(loop.length))
+    amounts = [flops_of(e) for e in function.body if e.op != "scan"]
+    times = Counter(map(id, amounts))  # most are one object: to compare them would take longer
+    for amount in {id(a): a for a in amounts}.values():
+        total.add(amount, times[id(amount)])
     return total
 
 

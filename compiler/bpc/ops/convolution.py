@@ -19,6 +19,7 @@ from bpc.ops.images import Needs, check_axes, fit, pair, places, refuse
 from bpc.ops.linalg import swap
 from bpc.ops.roles import Integer, Static, Value
 from bpc.ops.rows import SUM, moves
+from bpc.ops.windows import EXAMPLES_LAST
 from bpc.types import Axis, Shape, Size, Type, product, show, size
 
 Options = dict[str, Any]  # stride, pad, dilation, which are pairs, and groups
@@ -136,52 +137,63 @@ def _transpose_scratch(
     return whole * ITEM - nbytes(out) + part * ITEM * size(2 if groups == 1 else 3)
 
 
-# Written out: products of matrices, whose rows are windows
+# Written out: products of matrices, on images with the examples last
 
 
-def _matrix(m: Builder, x: Expr) -> Expr:
-    """All axes but the last as rows: images by place, a kernel by place and channel."""
-    lead = Axis(product(a.size for a in x.shape[:-1]))
-    return m.emit("reshape", x, shape=(lead, x.shape[-1]))
+def _matrix(m: Builder, x: Expr, rows: int) -> Expr:
+    """The first axes as rows, the others as columns."""
+    shape = (x.shape[:rows], x.shape[rows:])
+    return m.emit("reshape", x, shape=tuple(Axis(product(a.size for a in p)) for p in shape))
 
 
-def _rows(m: Builder, x: Expr, sides: Shape, groups: int, **options: Any) -> Expr:
-    """The windows of images as rows. Those of a single entry are the images."""
-    down, across = options["pad"]
-    if any(options["pad"]):
-        widths = ((0, 0), (down, down), (across, across), (0, 0))
+def _laid(m: Builder, x: Expr) -> Expr:
+    """Images as a matrix: a row for each channel."""
+    return _matrix(m, m.emit("examples_last", x), 1)
+
+
+def _columns(m: Builder, x: Expr, sides: Shape, pad: Any, **options: Any) -> Expr:
+    """The windows of images as the columns of a matrix. Those of a single entry are the images."""
+    x = m.called(m.emit("examples_last", x), "images")
+    if any(pad):
+        widths = ((0, 0), *((p, p) for p in pad), (0, 0))
         x = m.called(m.emit("pad", x, widths=widths, value=0.0), "padded")
-    if all(a.size.value == 1 for a in sides) and options["stride"] == (1, 1):
-        return _matrix(m, x)
-    return m.called(m.emit("window_rows", x, sides=sides, **options), "rows")
+    if any(a.size.value != 1 for a in sides) or options["stride"] != (1, 1):
+        x = m.called(m.emit("window_columns", x, sides=sides, **options), "windows")
+    return _matrix(m, x, 1)
 
 
-def _conv2d_parts(m: Builder, x: Expr, W: Expr, **options: Any) -> Expr | None:
-    if options["groups"] > 1:
+def _conv2d_parts(m: Builder, x: Expr, W: Expr, groups: int, **options: Any) -> Expr | None:
+    if groups > 1:
         return None
-    (shape,) = (t.shape for t in _conv2d_type(x.type, W.type, **options))
-    y = m.emit("matmul", _rows(m, x, W.shape[:2], **options), _matrix(m, W))
-    return m.emit("reshape", y, shape=shape)
+    (shape,) = (t.shape for t in _conv2d_type(x.type, W.type, groups=groups, **options))
+    y = m.emit("matmul", swap(m, _matrix(m, W, 3)), _columns(m, x, W.shape[:2], **options))
+    y = m.emit("reshape", y, shape=tuple(shape[i] for i in EXAMPLES_LAST))
+    return m.emit("transpose", y, order=EXAMPLES_LAST)
 
 
-def _transpose_parts(m: Builder, y: Expr, W: Expr, sides: Shape, **options: Any) -> Expr | None:
-    if options.pop("groups") > 1:
+def _transpose_parts(
+    m: Builder, y: Expr, W: Expr, sides: Shape, groups: int, pad: Any, **options: Any
+) -> Expr | None:
+    if groups > 1:
         return None
-    rows = m.emit("matmul", _matrix(m, y), swap(m, _matrix(m, W)))
-    wide = [Axis(a.size + size(2 * p)) if p else a for a, p in zip(sides, options["pad"])]
-    shape = (y.shape[0], *wide, W.shape[2])
-    x = m.emit("add_window_rows", rows, shape=shape, sides=W.shape[:2], **options)
-    if not any(options["pad"]):
-        return x
-    inner = zip((size(0), *map(size, options["pad"]), size(0)), (y.shape[0], *sides, W.shape[2]))
-    return m.emit("slice", x, items=tuple((start, a.size, 1) for start, a in inner))
+    columns = m.emit("matmul", _matrix(m, W, 3), _laid(m, y))
+    places = (columns.shape[0], *y.shape[1:3], y.shape[0])
+    columns = m.emit("reshape", columns, shape=places)
+    wide = [Axis(a.size + size(2 * p)) if p else a for a, p in zip(sides, pad)]
+    shape = (W.shape[2], *wide, y.shape[0])
+    x = m.emit("add_window_columns", columns, shape=shape, sides=W.shape[:2], **options)
+    if any(pad):
+        inner = zip((size(0), *map(size, pad), size(0)), (W.shape[2], *sides, y.shape[0]))
+        x = m.emit("slice", x, items=tuple((start, a.size, 1) for start, a in inner))
+    return m.emit("transpose", x, order=EXAMPLES_LAST)
 
 
-def _kernel_parts(m: Builder, x: Expr, y: Expr, sides: Shape, **options: Any) -> Expr | None:
-    if options["groups"] > 1:
+def _kernel_parts(
+    m: Builder, x: Expr, y: Expr, sides: Shape, groups: int, **options: Any
+) -> Expr | None:
+    if groups > 1:
         return None
-    rows = _rows(m, x, sides, **options)
-    W = m.emit("matmul", swap(m, rows), _matrix(m, y))
+    W = m.emit("matmul", _columns(m, x, sides, **options), swap(m, _laid(m, y)))
     return m.emit("reshape", W, shape=(*sides, x.shape[3], y.shape[3]))
 
 

@@ -79,6 +79,9 @@ internal(
     numpy=lambda c, x, shape, items, dropped: c.call(
         "_unslice", x, c.shape(shape), c.index(shape, items, dropped)
     ),
+    into=lambda c, out, x, shape, items, dropped: c.call(
+        "_unslice", x, c.shape(shape), c.index(shape, items, dropped), out
+    ),
 )
 internal(
     "unslice",

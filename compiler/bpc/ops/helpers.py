@@ -36,17 +36,6 @@ def _stretched(x, out):
     return out
 
 
-def _inner(x, y):
-    """The sum of the products; those of many float32 are added up in float64."""
-    x, y = x.ravel(), y.ravel()
-    n, block = x.size, 1024
-    if n <= block or x.dtype != np.float32:
-        return x.dot(y)
-    cut = n - n % block
-    parts = np.matmul(x[:cut].reshape(-1, 1, block), y[:cut].reshape(-1, block, 1))
-    return np.float32(np.add.reduce(parts, None, np.float64) + x[cut:].dot(y[cut:]))
-
-
 def _mean(x, axis=None, keepdims=False):
     """The mean, from a sum that loses no digits."""
     total = _sum(x, axis, keepdims)
@@ -307,6 +296,27 @@ def _add_rows(x, ones, out=None):
         parts[0] += np.dot(ones[: n - cut], x[cut:])
     total = np.add.reduce(parts, 0, np.float64, out)
     return total if out is not None else total.astype(x.dtype, copy=False)
+
+
+def _add_all(x, ones):
+    """The sum of all entries of x: of blocks, by products with ones, and of these in float64."""
+    if x.size < 4096 or not x.flags.c_contiguous:
+        return _sum(x)
+    x, cut = x.reshape(-1), x.size - x.size % ones.size
+    parts = x[:cut].reshape(-1, ones.size).dot(ones)
+    total = np.add.reduce(parts, 0, np.float64) + np.add.reduce(x[cut:])
+    return total.astype(x.dtype, copy=False)
+
+
+def _sum_product(x, y):
+    """The sum of the entries of x times those of y; float32 in blocks, these in float64."""
+    x, y = x.reshape(-1), y.reshape(-1)
+    if x.size <= 256 or x.dtype != np.float32:
+        return x.dot(y)
+    cut = x.size - x.size % 256
+    parts = np.vecdot(x[:cut].reshape(-1, 256), y[:cut].reshape(-1, 256))
+    total = np.add.reduce(parts, 0, np.float64) + x[cut:].dot(y[cut:])
+    return total.astype(np.float32)
 
 
 def _top(x, axis, finite=False, out=None):

@@ -102,42 +102,33 @@ def _lay_windows(parts, shape, size, stride, dilation=(1, 1), out=None):
     return out
 
 
-def _places_of_windows(shape, size, stride, dilation):
-    """How often a window fits into images of a shape, down and across."""
-    sides = zip(shape[1:3], size, stride, dilation)
-    return [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in sides]
-
-
-def _rows_of_windows(x, size, stride=(1, 1), dilation=(1, 1), out=None):
-    """Each window of images [N, H, W, C] as a row, [N * rows * columns, kh * kw * C]."""
-    n, channels = x.shape[0], x.shape[3]
-    rows, columns = _places_of_windows(x.shape, size, stride, dilation)
-    image, down, across, channel = x.strides
-    shape = (n, rows, columns, *size, channels)
-    places = (down * stride[0], across * stride[1])
-    steps = (image, *places, down * dilation[0], across * dilation[1], channel)
+def _window_columns(x, size, stride=(1, 1), dilation=(1, 1), out=None):
+    """For each place in the window that entry of all: images [C, H, W, N] to [kh * kw * C, ...]."""
+    channels, n = x.shape[0], x.shape[3]
+    sides = zip(x.shape[1:3], size, stride, dilation)
+    rows, columns = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in sides]
+    channel, down, across, image = x.strides
+    shape = (*size, channels, rows, columns, n)
+    places = (down * dilation[0], across * dilation[1])
+    steps = (*places, channel, down * stride[0], across * stride[1], image)
     views = np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
     if out is None:
-        out = np.empty((n * rows * columns, size[0] * size[1] * channels), x.dtype)
+        out = np.empty((size[0] * size[1] * channels, rows, columns, n), x.dtype)
     np.copyto(out.reshape(shape), views)
     return out
 
 
-def _add_window_rows(parts, shape, size, stride=(1, 1), dilation=(1, 1), out=None):
-    """Images of a shape to which each row is added as a window: from _rows_of_windows back."""
+def _add_window_columns(parts, shape, size, stride=(1, 1), dilation=(1, 1), out=None):
+    """Images of a shape to which each window is added: from _window_columns back."""
     if out is None:
         out = np.empty(shape, parts.dtype)
     out.fill(0.0)
-    rows, columns = _places_of_windows(shape, size, stride, dilation)
-    parts = parts.reshape(shape[0], rows, columns, *size, shape[3])
-    if dilation[1] > 1:
-        places = (parts[:, :, :, i, j] for i, j in np.ndindex(*size))
-        _overlap(out, places, size, stride, dilation)
-        return out
-    # The entries of a window that stand in one row of the image lie together.
-    for i, j in np.ndindex(size[0], columns):
-        at = out[:, i * dilation[0] :: stride[0], j * stride[1] :][:, :rows, : size[1]]
-        at += parts[:, :, j, i]
+    _, rows, columns, n = parts.shape
+    parts = parts.reshape(*size, shape[0], rows, columns, n)
+    for i, j in np.ndindex(*size):
+        at = out[:, i * dilation[0] :: stride[0], j * dilation[1] :: stride[1]]
+        at = at[:, :rows, :columns]
+        at += parts[i, j]
     return out
 
 

@@ -21,10 +21,12 @@ from bpc.ops.cost import (
     ratio,
 )
 from bpc.ops.roles import Axes, Flag, Value
-from bpc.ops.rows import BOTH, MEAN, SUM, Meets, Rule, moves, reduces
+from bpc.ops.rows import MEAN, SUM, Meets, Rule, moves, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
 
 ROWS = 256  # at most, that are added up by one product
+ENTRIES = 64  # that are added up by one product where all are
+MANY = 4096  # entries, from which on that is faster
 
 
 def reduced(type: Type, axes: tuple[int, ...], keep: bool, kind: str | None = None) -> Type:
@@ -91,11 +93,8 @@ def number_of(m: Builder, x: Expr, axes: tuple[int, ...], what: str = "") -> Exp
 
 
 def total(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
-    """The sum, as it is quickest: products with ones along rows, and of rows."""
-    y = _added(m, x, axes, keep)
-    if y is None:
-        return m.emit("sum", x, axes=axes, keep=keep)
-    return _laid(m, y, reduced(x.type, axes, keep).shape)
+    """The sum, which a pass of its own writes out: see passes/sums.py."""
+    return m.emit("sum", x, axes=axes, keep=keep)
 
 
 def _added(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | None:
@@ -103,7 +102,14 @@ def _added(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | Non
     rank = x.type.rank
     front = next(i for i in range(rank + 1) if i not in axes)
     behind = next(i for i in range(rank + 1) if rank - 1 - i not in axes)
-    if x.type.kind != "real" or front == rank or front + behind != len(axes):
+    if x.type.kind != "real" or not rank:
+        return None
+    if front == rank:
+        known = x.type.count.value
+        if keep or (known is not None and known < MANY):
+            return None
+        return m.emit("add_all", x, _ones(m, (Axis(size(ENTRIES)),)))
+    if front + behind != len(axes):
         return None
     left = x.shape[: rank - behind]
     if behind:
@@ -141,6 +147,13 @@ def centre(m: Builder, x: Expr, axes: tuple[int, ...]) -> Expr:
     for _ in range(2):
         x = x - m.broadcast_to(mean_of(m, x, axes, True), x.shape)
     return x
+
+
+def _all_rows(types: Sequence[Type], places: Sequence[int | None]) -> int:
+    """All entries are added up, or the products of those in the same place."""
+    if len(types) == 2 and places[0] != places[1]:
+        raise Meets
+    return SUM
 
 
 register(
@@ -184,22 +197,31 @@ register(
         into="_add_rows",
     )
 )
-def _together(types: Sequence[Type], places: Sequence[int | None]) -> int:
-    """The rows of both arrays are multiplied away."""
-    if places[0] != places[1]:
-        raise Meets(BOTH)
-    return SUM
-
-
 register(
     Op(
-        "inner",
+        "add_all",
+        "internal",
+        "The sum of all entries, by products of blocks with a vector of ones.",
+        mixes=lambda t, ones: tuple(range(t.rank)),
+        rows=lambda types, places: _all_rows(types[:1], places[:1]),
+        infer=lambda t, ones: (Type("real"),),
+        scratch=lambda into, out, x, ones: nbytes(x.type) / size(ENTRIES),
+        numpy="_add_all",
+    )
+)
+register(
+    Op(
+        "sum_product",
         "internal",
         "The sum of the products of the entries of two arrays.",
-        rows=_together,
-        infer=lambda t, other: (t.with_shape(()),),
-        flops=per_entry(2),
-        numpy="_inner",
+        mixes=lambda a, b: tuple(range(a.rank)),
+        rows=_all_rows,
+        linear=True,
+        infer=lambda a, b: (Type("real"),),
+        flops=lambda out, a, b: size(2) * a.count,
+        # Of blocks of 256 float32.
+        scratch=lambda into, out, a, b: nbytes(a.type) / size(256),
+        numpy="_sum_product",
     )
 )
 

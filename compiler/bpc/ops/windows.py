@@ -2,7 +2,7 @@
 
     windows(x)[k, n, i, j, c]            place k of the window at (i, j)
     window(x, place=(a, b))[n, i, j, c]  the same for one place alone, as a view
-    window_rows(x)[(n, i, j), (k, c)]    each window as a row
+    window_columns(x)[(k, c), i, j, n]   the same of images whose examples come last
 
 Place by place, so that NumPy reduces along the first axis at full speed. Pools and convolutions of
 each channel by itself are written with them; both are linear, and each the VJP of the other.
@@ -114,20 +114,20 @@ def _place(x: Type, place: Pair, sides: Pair, stride: Pair, dilation: Pair) -> A
     return tuple(found)
 
 
-# Windows as the rows of a matrix: what convolutions multiply. Sides are those of a kernel.
+# Images [C, H, W, N] with the examples last, and their windows as what convolutions multiply: entries
+# that NumPy copies and adds up then lie side by side, however few the channels. Sides are a kernel's.
+
+#: the axes of images [N, H, W, C] with the examples last, and the way back
+EXAMPLES_LAST = (3, 1, 2, 0)
 
 
-def _rows_type(x: Type, sides: Shape, stride: Pair, pad: Pair, dilation: Pair) -> tuple[Type]:
+def _columns_type(x: Type, sides: Shape, stride: Pair, dilation: Pair) -> tuple[Type]:
     down, across = map(places, x.shape[1:3], sides, stride, (0, 0), dilation)
-    rows = product(a.size for a in (x.shape[0], down, across))
-    return (Type("real", (Axis(rows), Axis(product(a.size for a in (*sides, x.shape[3]))))),)
+    entries = Axis(product(a.size for a in (*sides, x.shape[0])))
+    return (Type("real", (entries, down, across, x.shape[3])),)
 
 
-def _unpadded(shape: Shape, pad: Pair) -> Shape:
-    return tuple(Axis(a.size - size(2 * p)) if p else a for a, p in zip(shape, pad))
-
-
-def _row_options(c: Any, stride: Pair, dilation: Pair) -> list[str]:
+def _column_options(c: Any, stride: Pair, dilation: Pair) -> list[str]:
     return [
         c.keyword(name, pair)
         for name, pair in (("stride", stride), ("dilation", dilation))
@@ -136,50 +136,58 @@ def _row_options(c: Any, stride: Pair, dilation: Pair) -> list[str]:
 
 
 internal(
-    "window_rows",
-    "Each window of padded images as a row of a matrix.",
+    "examples_last",
+    "Images [N, H, W, C] laid out as [C, H, W, N].",
     linear=True,
-    mixes=lambda x, **_: (1, 2, 3),
     flops=NOTHING,
-    infer=_rows_type,
-    numpy=lambda c, x, sides, stride, pad, dilation: c.call(
-        "_rows_of_windows", x, c.shape(sides), *_row_options(c, stride, dilation)
-    ),
-    into=lambda c, out, x, sides, stride, pad, dilation: c.call(
-        "_rows_of_windows",
-        x,
-        c.shape(sides),
-        *_row_options(c, stride, dilation),
-        f"out={out.code.text}",
-    ),
-    requires=lambda x, sides, stride, pad, dilation: fit(
-        _unpadded(x.shape[1:3], pad), sides, pad, dilation
-    ),
+    rows=moves({(0,): 3, (3,): 0}),
+    infer=lambda x: (x.with_shape(x.shape[i] for i in EXAMPLES_LAST),),
+    numpy=lambda c, x: c.copy(type(x)(c.transpose(x, EXAMPLES_LAST), x.type)),
+    into=lambda c, out, x: c.call("np.copyto", out, c.transpose(x, EXAMPLES_LAST)),
 )
 internal(
-    "add_window_rows",
-    "Padded images of a shape to which each row is added as a window: from window_rows back.",
+    "window_columns",
+    "For each place of a kernel and channel, that entry of all windows of images [C, H, W, N].",
     linear=True,
-    rows=moves({(0,): 0}),
-    infer=lambda rows, shape, **_: (rows.with_shape(shape),),
-    flops=per_entry(1),
-    numpy=lambda c, rows, shape, sides, stride, pad, dilation: c.call(
-        "_add_window_rows",
-        rows,
-        c.shape(shape),
-        c.shape(sides),
-        *_row_options(c, stride, dilation),
+    mixes=lambda x, **_: (0, 1, 2),
+    flops=NOTHING,
+    infer=_columns_type,
+    numpy=lambda c, x, sides, stride, dilation: c.call(
+        "_window_columns", x, c.shape(sides), *_column_options(c, stride, dilation)
     ),
-    into=lambda c, out, rows, shape, sides, stride, pad, dilation: c.call(
-        "_add_window_rows",
-        rows,
-        c.shape(shape),
+    into=lambda c, out, x, sides, stride, dilation: c.call(
+        "_window_columns",
+        x,
         c.shape(sides),
-        *_row_options(c, stride, dilation),
+        *_column_options(c, stride, dilation),
         f"out={out.code.text}",
     ),
-    requires=lambda rows, shape, sides, stride, pad, dilation: [
-        *((a.size, "a pad that leaves nothing of the result") for a in _unpadded(shape[1:3], pad)),
-        *fit(_unpadded(shape[1:3], pad), sides, pad, dilation),
+    requires=lambda x, sides, stride, dilation: fit(x.shape[1:3], sides, (0, 0), dilation),
+)
+internal(
+    "add_window_columns",
+    "Images [C, H, W, N] of a shape to which windows are added: from window_columns back.",
+    linear=True,
+    rows=moves({(3,): 3}),
+    infer=lambda columns, shape, **_: (columns.with_shape(shape),),
+    flops=per_entry(1),
+    numpy=lambda c, columns, shape, sides, stride, dilation: c.call(
+        "_add_window_columns",
+        columns,
+        c.shape(shape),
+        c.shape(sides),
+        *_column_options(c, stride, dilation),
+    ),
+    into=lambda c, out, columns, shape, sides, stride, dilation: c.call(
+        "_add_window_columns",
+        columns,
+        c.shape(shape),
+        c.shape(sides),
+        *_column_options(c, stride, dilation),
+        f"out={out.code.text}",
+    ),
+    requires=lambda columns, shape, sides, stride, dilation: [
+        *((a.size, "a pad that leaves nothing of the result") for a in shape[1:3]),
+        *fit(shape[1:3], sides, (0, 0), dilation),
     ],
 )

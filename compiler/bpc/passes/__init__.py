@@ -13,20 +13,21 @@ from bpc.passes.columns import columns
 from bpc.passes.cse import cse
 from bpc.passes.dce import dce
 from bpc.passes.expand import expand
+from bpc.passes.factors import factors
 from bpc.passes.gates import gates
 from bpc.passes.gram import gram
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
-from bpc.passes.inner import inner
+from bpc.passes.images import images
 from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
-from bpc.passes.scale import scale
 from bpc.passes.share import share
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
 from bpc.passes.squeeze import squeeze
 from bpc.passes.stabilise import stabilise, stabilise_all
+from bpc.passes.sums import sums
 from bpc.passes.units import units
 from bpc.passes.unstack import unstack
 
@@ -54,5 +55,8 @@ LOOPS: dict[int, tuple[Pass, ...]] = {0: (), 1: (hoist, sink, *_TIDY), 2: (hoist
 WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     0: (),
     1: (),
-    2: (unstack, expand, propagate, simplify, cse, hoist, cse, scale, inner, gram, dce),
+    2: (
+        *(unstack, images, expand, propagate, simplify, cse, factors, simplify, cse, sums),
+        *(propagate, simplify, cse, hoist, cse, gram, dce),
+    ),
 }

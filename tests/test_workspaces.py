@@ -1,0 +1,113 @@
+"""Memory that -O2 keeps between calls, and gradients that are written into arrays of the caller."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bpc
+from programs import draw
+
+ROOT = Path(__file__).parents[1]
+LEVELS = (0, 1, 2)
+CURVE = """dim N
+input x: [N], data: [N]
+param a = 1.2, b = 0.7, c = 0.1
+y = a * tanh(b * x + c) * exp(-0.3 * x^2)
+cost J = mean(log(1 + (y - data)^2))
+"""
+WHOLE = """dim N, D
+input x: [N, D]
+param w: [D]
+z = x * w
+cost J = mean((z - mean(z, axis=0))^4)
+"""
+MODELS: dict[str, tuple[str, dict[str, int]]] = {
+    "digits": ((ROOT / "examples/digits.bp").read_text(), {"N": 3000, "H": 64}),
+    "adding": ((ROOT / "examples/adding.bp").read_text(), {"N": 512, "T": 20, "H": 32}),
+    "logistic": ((ROOT / "examples/logistic_regression.bp").read_text(), {"N": 60_000, "D": 5}),
+    "curve": (CURVE, {"N": 300_000}),
+    "whole": (WHOLE, {"N": 20_000, "D": 20}),
+}
+
+
+def made(name: str, dtype: type = np.float64, level: int = 2) -> tuple[Any, Any, Any]:
+    """A module, its params and its inputs."""
+    text, sizes = MODELS[name]
+    m = bpc.load(text, level=level)
+    params, inputs = draw(m, sizes, 0)
+    real = lambda v: np.asarray(v, dtype if v.dtype.kind == "f" else v.dtype)
+    return m, *({k: real(np.asarray(v)) for k, v in d.items()} for d in (params, inputs))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_with_out_allocates_no_arrays(name: str, dtype: type) -> None:
+    """But places of labels, sums of blocks, and data that are transposed: see docs/speed.md.
+
+    What NumPy itself buffers for a moment is made small.
+    """
+    m, params, inputs = made(name, dtype)
+    out = {k: np.empty_like(v) for k, v in params.items()}
+    before = np.setbufsize(32)
+    try:
+        for _ in range(2):
+            m.value_and_grad(params, **inputs, out=out)
+        tracemalloc.start()
+        m.value_and_grad(params, **inputs, out=out)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        np.setbufsize(before)
+    kept = sum(m._size(work) for work in vars(m._WORK).values())
+    assert kept > 3 * 10**5 and taken < kept // 32 + 8192, f"{taken} bytes beside {kept}"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_are_written_into_out(name: str, level: int) -> None:
+    m, params, inputs = made(name, level=level)
+    value, grads = m.value_and_grad(params, **inputs)
+    flat = np.empty(sum(v.size for v in params.values()))  # as an optimiser of vectors has them
+    ends = np.cumsum([v.size for v in params.values()])
+    parts = zip(params.items(), np.split(flat, ends[:-1]))
+    out = {k: part.reshape(v.shape) for (k, v), part in parts}
+    again, same = m.value_and_grad(params, **inputs, out=out)
+    assert (again, same is out) == (value, True)
+    for k, v in grads.items():
+        np.testing.assert_array_equal(out[k], v)
+        assert np.shares_memory(out[k], flat)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_out_must_be(level: int) -> None:
+    m, params, inputs = made("digits", level=level)
+    out = {k: np.empty_like(v) for k, v in params.items()}
+    for key, wrong in (
+        ("W1", np.empty((3, 3))),
+        ("W1", np.empty(params["W1"].shape, np.float32)),
+        ("b1", np.empty(2 * params["b1"].size)[::2]),
+        ("b1", params["b1"]),
+        ("b1", out["W1"][0, : params["b1"].size]),
+    ):
+        if level < 2 and np.shape(wrong) == params[key].shape and wrong.dtype == np.float64:
+            continue  # a copy is stored, so it may be any array
+        with pytest.raises(ValueError, match=rf"out\['{key}'\] (must be|shares memory)"):
+            m.value_and_grad(params, **inputs, out={**out, key: wrong})
+    with pytest.raises(KeyError, match="b2"):
+        m.value_and_grad(params, **inputs, out={k: v for k, v in out.items() if k != "b2"})
+
+
+def test_a_thread_keeps_eight_workspaces_and_none_that_is_large() -> None:
+    m, params, inputs = made("whole")
+    kept = lambda: vars(m._WORK)
+    for n in range(2, 14):
+        m.value_and_grad(params, inputs["x"][:n])
+    assert len(kept()) == 8
+    m.value_and_grad({"w": np.ones(2000)}, np.ones((9000, 2000)))
+    sizes = [m._size(work) for work in kept().values()]
+    assert len(sizes) <= 8 and max(sizes) <= 2**27

@@ -53,8 +53,7 @@ def value_and_grad(params, x=-2.0, y=2.0):
         plain = False
     if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
-    return value, {"w": dJ_dw, "b": dJ_db}
+    return _value_and_grad(w, b, x, y)
 
 
 def init(seed=0, dtype=np.float64):
@@ -102,7 +101,7 @@ def _value_and_grad(w, b, x, y):
     dJ_dc = dJ_da  # neuron.bp:6
     dJ_dw = dJ_dc * x  # neuron.bp:5
     dJ_db = dJ_da  # neuron.bp:6
-    return J, dJ_dw, dJ_db
+    return J, {"w": dJ_dw, "b": dJ_db}
 
 
 def _values(params):
@@ -165,4 +164,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 09af3494f2f5f1bc25376010cfe261ee9681f313b0e0fad99ab9f6c165e4f4ed
+# 5afdbbad40166222988b7a0280d69c0492badcb6feed9b381e8d818b493c4eee

@@ -63,8 +63,7 @@ def value_and_grad(params, x=1.0, y=5.0):
         plain = False
     if not plain or len(params) != 4 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2 = _value_and_grad(w1, b1, w2, b2, x, y)
-    return value, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
+    return _value_and_grad(w1, b1, w2, b2, x, y)
 
 
 def init(seed=0, dtype=np.float64):
@@ -121,7 +120,7 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
     dJ_dw1 = dJ_dz1 * x  # two_layer.bp:7
     dJ_db1 = dJ_dz1  # two_layer.bp:7
     dJ_db2 = dJ_dz2  # two_layer.bp:10
-    return J, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2
+    return J, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
 
 
 def _values(params):
@@ -196,4 +195,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 306d064365ea5aef313861e39d3f08c3bd7b589f3ab4584abebbca4949289ca5
+# d67692ca5185a5963da5519040313e4518743b01cfff15353e97be100cc9a067

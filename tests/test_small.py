@@ -37,8 +37,6 @@ def test_numbers_and_what_is_stretched_stand_in_the_workspace() -> None:
     lines = kernel(code, "value_and_grad_tile")
     assert not re.search(r"(?<![\w.])\d+\.\d", lines), "numbers of Python's in calls of NumPy"
     assert "b_rows = _stretched(b, " in lines
-    assert "scale = np.array(4 / N, dtype)" in code
-    assert "_inner(" in lines
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -143,3 +141,33 @@ def test_parts_of_a_gradient_are_added_where_they_belong() -> None:
         np.testing.assert_allclose(grads[k], plain[k], rtol=1e-12)
     lines = kernel(bpc.compile_source(PARTS, "n.bp", level=2), "value_and_grad")
     assert lines.count("_overlaid(") == 2
+
+
+def test_helpers_do_the_same_for_few_and_for_many() -> None:
+    text = """
+dim N, C
+input x: [N, C], label: int[N]
+param W: [C, C]
+z = relu(x @ W)
+cost J = mean(cross_entropy(z, label)) + mean(logsumexp(z, axis=1))
+"""
+    m, plain = bpc.load(text, level=2), bpc.load(text, level=1)
+    params = made({"W": (6, 6)})
+    for n in (1, 40, 900):
+        x = made({"x": (n, 6)})["x"]
+        label = np.arange(n) % 6
+        label[-1] = -1
+        value, grads = m.value_and_grad(params, x, label)
+        expected, right = plain.value_and_grad(params, x, label)
+        assert value == pytest.approx(expected)
+        np.testing.assert_allclose(grads["W"], right["W"], rtol=1e-10, atol=1e-14)
+        for wrong in (6, -2):
+            label[0] = wrong
+            with pytest.raises(ValueError, match=rf"label\[0\] is {wrong}, expected 0 to 5"):
+                m.value_and_grad(params, x, label)
+            label[0] = 0
+    rows = bpc.load("dim N, M\nparam x: [N, M]\ncost J = max(logsumexp(x, axis=1))", level=2)
+    x = np.full((3, 5), -np.inf)
+    assert rows.cost({"x": x}) == -np.inf
+    x[1] = 2.0
+    assert rows.cost({"x": x}) == pytest.approx(2 + np.log(5))

@@ -47,8 +47,7 @@ def value_and_grad(params):
         plain = False
     if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
-    value, dJ_dw = _value_and_grad(w)
-    return value, {"w": dJ_dw}
+    return _value_and_grad(w)
 
 
 def init(seed=0, dtype=np.float64):
@@ -89,7 +88,7 @@ def _value_and_grad(w):
     dJ_dJ = 1.0  # b1_chain_rule.bp:4
     dJ_da = 2.0 * a  # b1_chain_rule.bp:4
     dJ_dw = 3.0 * dJ_da  # b1_chain_rule.bp:3
-    return J, dJ_dw
+    return J, {"w": dJ_dw}
 
 
 def _values(params):
@@ -152,4 +151,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 1f6b69cec4ccd68882ee216dbdea4023f309ceecac4751616b3fc3c2d6c988cd
+# 3df926b0a0ed3c69e3e1ebafe4b6b0a340d79974f08bbc1c58eb92d1fec87c12

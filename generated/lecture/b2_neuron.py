@@ -53,8 +53,7 @@ def value_and_grad(params, x=2.0, y=1.0):
         plain = False
     if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
-    return value, {"w": dJ_dw, "b": dJ_db}
+    return _value_and_grad(w, b, x, y)
 
 
 def init(seed=0, dtype=np.float64):
@@ -102,7 +101,7 @@ def _value_and_grad(w, b, x, y):
     dJ_dc = dJ_da  # b2_neuron.bp:9
     dJ_dw = dJ_dc * x  # b2_neuron.bp:8
     dJ_db = dJ_da  # b2_neuron.bp:9
-    return J, dJ_dw, dJ_db
+    return J, {"w": dJ_dw, "b": dJ_db}
 
 
 def _values(params):
@@ -165,4 +164,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 45fe428a008b1eac3f03d0f9925f6179d0f593c27cfca32d8b0a91b15aa19404
+# 2051ecbeb6969ea9e45abac3381ad08a80344addf3ebfdac8177361cacd551b4

@@ -63,8 +63,7 @@ def value_and_grad(params, x0=1.0, x1=2.0, y=1.0):
         plain = False
     if not plain or len(params) != 3 or type(params) is not dict:
         return _converted(value_and_grad, params, x0=x0, x1=x1, y=y)
-    value, dL_dw0, dL_dw1, dL_db = _value_and_grad(w0, w1, b, x0, x1, y)
-    return value, {"w0": dL_dw0, "w1": dL_dw1, "b": dL_db}
+    return _value_and_grad(w0, w1, b, x0, x1, y)
 
 
 def init(seed=0, dtype=np.float64):
@@ -128,7 +127,7 @@ def _value_and_grad(w0, w1, b, x0, x1, y):
     dL_dd = dL_df  # b3_sigmoid.bp:12
     dL_dw0 = dL_dd * x0  # b3_sigmoid.bp:10
     dL_db = dL_df  # b3_sigmoid.bp:12
-    return L, dL_dw0, dL_dw1, dL_db
+    return L, {"w0": dL_dw0, "w1": dL_dw1, "b": dL_db}
 
 
 def _values(params):
@@ -208,4 +207,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# c2c6d2f14790b5a103339be19e508af162ef86cc008df27394a8bddec06dcbe7
+# 007ce4dfbb90a0a66edfa1bb160e17393005375ef5f67e9ff12522fe9cf12fde

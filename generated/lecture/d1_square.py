@@ -47,8 +47,7 @@ def value_and_grad(params):
         plain = False
     if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
-    value, dJ_dw = _value_and_grad(w)
-    return value, {"w": dJ_dw}
+    return _value_and_grad(w)
 
 
 def init(seed=0, dtype=np.float64):
@@ -86,7 +85,7 @@ def _value_and_grad(w):
     # backward, right to left
     dJ_dJ = 1.0  # d1_square.bp:4
     dJ_dw = 2.0 * w  # d1_square.bp:4
-    return J, dJ_dw
+    return J, {"w": dJ_dw}
 
 
 def _values(params):
@@ -149,4 +148,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 60be95a9b108bcb69921cc99db462199af8f06fa330feb80788d6ff697e925e6
+# 915fec597688399b89f60ccaef6275e259acdf5aaeb28fdb14a9a4a3883f7bee

@@ -49,8 +49,7 @@ def value_and_grad(params):
         plain = False
     if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
-    value, dJ_dw = _value_and_grad(w)
-    return value, {"w": dJ_dw}
+    return _value_and_grad(w)
 
 
 def init(seed=0, dtype=np.float64):
@@ -88,7 +87,7 @@ def _value_and_grad(w):
     # backward, right to left
     dJ_dJ = 1.0  # d5_cube.bp:3
     dJ_dw = 3.0 * (w * w)  # d5_cube.bp:3
-    return J, dJ_dw
+    return J, {"w": dJ_dw}
 
 
 def _values(params):
@@ -163,4 +162,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# ff0b69ceb6c3df8decda9fa7c0813d2ff08ee7f4b27bdaa698a0abfee5aafd5b
+# d8cb6c8a8543e01c488beda29251e32dc1c2ea3b487f1accd329ebea2908f23b

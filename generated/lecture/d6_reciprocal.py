@@ -49,8 +49,7 @@ def value_and_grad(params):
         plain = False
     if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
-    value, dJ_dw = _value_and_grad(w)
-    return value, {"w": dJ_dw}
+    return _value_and_grad(w)
 
 
 def init(seed=0, dtype=np.float64):
@@ -88,7 +87,7 @@ def _value_and_grad(w):
     # backward, right to left
     dJ_dJ = 1.0  # d6_reciprocal.bp:3
     dJ_dw = -_div(J, w)  # d6_reciprocal.bp:3
-    return J, dJ_dw
+    return J, {"w": dJ_dw}
 
 
 def _values(params):
@@ -160,4 +159,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 71b7994f2e59245eaf082447fe40546da8c4f6be119eb407a974fdf528bc00f0
+# 3d824864cdee12291918aecd7274fcc3c110403cbfe415b7ec3d89474621cfa5

@@ -49,8 +49,7 @@ def value_and_grad(params):
         plain = False
     if not plain or len(params) != 1 or type(params) is not dict:
         return _converted(value_and_grad, params)
-    value, dJ_dw = _value_and_grad(w)
-    return value, {"w": dJ_dw}
+    return _value_and_grad(w)
 
 
 def init(seed=0, dtype=np.float64):
@@ -89,7 +88,7 @@ def _value_and_grad(w):
     # backward, right to left
     dJ_dJ = 1.0  # d7_reciprocal_square.bp:3
     dJ_dw = -2.0 * (_div(J, J_pow) * w)  # d7_reciprocal_square.bp:3
-    return J, dJ_dw
+    return J, {"w": dJ_dw}
 
 
 def _values(params):
@@ -161,4 +160,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 2cd151ae98f11d43dd4cecebb418f21f4a8c8bc854baaee92ca1bfaeda6e58d2
+# 298fe6d634fd80b7b99ea53d4bd518dce2bd2378f6872fd09e0098061c10b6af

@@ -53,8 +53,7 @@ def value_and_grad(params, x=-2.0, y=2.0):
         plain = False
     if not plain or len(params) != 2 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, dJ_dw, dJ_db = _value_and_grad(w, b, x, y)
-    return value, {"w": dJ_dw, "b": dJ_db}
+    return _value_and_grad(w, b, x, y)
 
 
 def init(seed=0, dtype=np.float64):
@@ -102,7 +101,7 @@ def _value_and_grad(w, b, x, y):
     dJ_dc = dJ_da  # l3_neuron.bp:8
     dJ_dw = dJ_dc * x  # l3_neuron.bp:7
     dJ_db = dJ_da  # l3_neuron.bp:8
-    return J, dJ_dw, dJ_db
+    return J, {"w": dJ_dw, "b": dJ_db}
 
 
 def _values(params):
@@ -165,4 +164,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 016b429e5c068baa9f7015317ab56dfea7dca396f61bf84f03639172e21217d6
+# bdff749a2e86f3bbd9e7f5e30fd3cd32cf50ff4590a48166fca58190b0c53989

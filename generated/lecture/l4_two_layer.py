@@ -63,8 +63,7 @@ def value_and_grad(params, x=1.0, y=5.0):
         plain = False
     if not plain or len(params) != 4 or type(params) is not dict:
         return _converted(value_and_grad, params, x=x, y=y)
-    value, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2 = _value_and_grad(w1, b1, w2, b2, x, y)
-    return value, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
+    return _value_and_grad(w1, b1, w2, b2, x, y)
 
 
 def init(seed=0, dtype=np.float64):
@@ -124,7 +123,7 @@ def _value_and_grad(w1, b1, w2, b2, x, y):
     dJ_dw1 = dJ_dt1 * x  # l4_two_layer.bp:12
     dJ_db1 = dJ_dz1  # l4_two_layer.bp:13
     dJ_db2 = dJ_dz2  # l4_two_layer.bp:16
-    return J, dJ_dw1, dJ_db1, dJ_dw2, dJ_db2
+    return J, {"w1": dJ_dw1, "b1": dJ_db1, "w2": dJ_dw2, "b2": dJ_db2}
 
 
 def _values(params):
@@ -199,4 +198,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 1a64c88e6f32b33f4fa7870f90f5061dd607459f2cbecb598851dae9d1ea40ad
+# 02cb2a3ece0d13be0498dfa38501a7c618f9f0af39eb7fa03df0d126e5f6be83

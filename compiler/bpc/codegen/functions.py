@@ -16,7 +16,7 @@ from bpc.codegen.context import Writer
 from bpc.codegen.kernel import Kernel
 from bpc.codegen.names import Names
 from bpc.codegen.workspaces import Call
-from bpc.codegen.wrappers import takes_rng
+from bpc.codegen.wrappers import named, takes_rng
 from bpc.ir import Atom, Function, Var
 from bpc.plan import Buffer, Given, Plan, home
 
@@ -63,6 +63,8 @@ class Text:
     work: str = ""
     #: dims that it may take besides those of the program
     dims: Sequence[str] = ()
+    #: the names of the results but the first, where they are returned as a dict
+    keys: Sequence[str] = ()
 
 
 def rest(function: Function) -> tuple[Atom, ...]:
@@ -98,7 +100,7 @@ def whole(w: Writer, plan: Plan) -> tuple[list[str], Call]:
         given, targets = [], []
     text = Text(
         function.name, names, body, part.kernel.results(), targets,
-        takes_rng(w, function), work,
+        takes_rng(w, function), work, keys=named(w, function),
     )  # fmt: skip
     lines, dims = written(w, text)
     if not work:
@@ -122,4 +124,8 @@ def written(w: Writer, text: Text) -> tuple[list[str], list[str]]:
     taken = [*text.names, *dims, *([text.work] if text.work else [])]
     taken += [*(["seed"] if text.seed else []), *text.targets]
     head = layout.signature(0, f"_{text.name}", taken, modern=True)
+    if text.keys:
+        value, *grads = text.results
+        entries = [(f'"{k}"', g) for k, g in zip(text.keys, grads)]
+        return ["", "", *head, *body, *layout.dictionary(4, f"return {value},", entries)], dims
     return ["", "", *head, *body, *layout.returned(4, text.results)], dims

@@ -127,19 +127,20 @@ def _scalars(w: Writer, function: Function, inputs: Sequence[Argument]) -> list[
     if function.name == "value_and_grad":
         if not count:
             return [*lines, f"    return {call}, {{}}"]
-        if few is not None:  # a display is quicker than zip
-            free = w.locals()
-            value, *grads = (free.claim(n) for n in ("value", *function.labels[1:]))
-            entries = [
-                (f'"{k}"', g) for k, g in zip(w.wrt or (a.key for a in w.program.params), grads)
-            ]
-            lines += layout.statement(4, ", ".join([value, *grads]), expression.name(call))
-            return [*lines, *layout.dictionary(4, f"return {value},", entries)]
+        if few is not None:
+            return [*lines, f"    return {call}"]
         lines.append(f"    value, *grads = {call}")
         return [*lines, f"    return value, dict(zip({keys}, grads))"]
     if count > 1:
         call = f"dict(zip(OUTPUTS, {call}))"
     return [*lines, f"    return {call}"]
+
+
+def named(w: Writer, function: Function) -> Sequence[str]:
+    """The names of the gradients that the kernel itself returns as a dict: of a few numbers."""
+    if not w.scalars or function.name != "value_and_grad" or _few(w, w.needed(function)) is None:
+        return ()
+    return w.wrt or [a.key for a in w.program.params]
 
 
 def _few(w: Writer, inputs: Sequence[Argument]) -> list[str] | None:
@@ -159,7 +160,7 @@ def _few(w: Writer, inputs: Sequence[Argument]) -> list[str] | None:
     if params:
         found = ", ".join(f'params["{a.key}"]' for a in w.program.params)
         lines.insert(1, f"        {', '.join(params)} = {found}")
-    call = f"    value, *grads = _value_and_grad({', '.join([*params, *map(w.name, inputs)])})"
+    call = f"    return _value_and_grad({', '.join([*params, *map(w.name, inputs)])})"
     return lines if max(map(len, [*lines, call])) <= layout.WIDTH else None
 
 

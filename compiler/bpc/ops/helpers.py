@@ -101,6 +101,9 @@ def _log_softmax(x, axis=-1):
 
 def _kept(x, mask, out):
     """x where the mask holds, 0 elsewhere: its bits times 0 or 1, whatever x is."""
+    if out is x and out.size <= 512 and mask.shape == out.shape:
+        out[~mask] = 0.0
+        return out
     bits = np.int32 if out.dtype == np.float32 else np.int64
     np.multiply(np.asarray(x, out.dtype).view(bits), mask, out.view(bits))
     return out
@@ -108,6 +111,8 @@ def _kept(x, mask, out):
 
 def _chosen(mask, x, y, out):
     """x where the mask holds, y elsewhere, bit by bit; out may be x or y."""
+    if out is y and not np.count_nonzero(mask):
+        return out
     if out is y:
         mask, x, y = ~mask, y, x
     bits = np.int32 if out.dtype == np.float32 else np.int64
@@ -245,7 +250,7 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
 
 def _checked_label(label, classes, ignore):
     """Labels, 0 where they are ignored; ValueError for one that is out of range."""
-    if not label.size or (label.min() >= 0 and label.max() < classes):
+    if not label.size or label.view(np.uint64).max() < classes:  # below 0 is large then
         return label
     kept = label != ignore
     wrong = kept & ((label < 0) | (label >= classes))
@@ -267,7 +272,7 @@ def _places(label, classes):
 def _at_label(scores, label, out=None):
     """scores[label] on the last axis, for labels in range."""
     places = _places(label, scores.shape[-1])
-    return np.take(scores.reshape(-1), places, None, out, "clip")
+    return scores.reshape(-1).take(places, None, out, "clip")
 
 
 def _off_label(y, index, label, amount, ignore, out=None):
@@ -278,7 +283,7 @@ def _off_label(y, index, label, amount, ignore, out=None):
         np.copyto(out, y)
     out.reshape(-1)[_places(index, y.shape[-1])] -= amount
     ignored = label == ignore
-    if ignored.any():
+    if np.count_nonzero(ignored):
         out[ignored] = 0.0
     return out
 
@@ -332,13 +337,15 @@ def _turned(x, out=None):
 
 def _top(x, axis, finite=False, out=None):
     """The largest entry along an axis that stays, -inf of none; 0 where it is to be finite."""
-    if axis == x.ndim - 1 and x.shape[-1] > 4:  # NumPy finds the place faster
+    rows = x.size // max(x.shape[-1], 1)
+    # The place of the largest is found faster where there are many short rows.
+    if axis == x.ndim - 1 and x.shape[-1] > 4 and rows > 32:
         if out is None:
             out = np.empty((*x.shape[:-1], 1), x.dtype)
         _at_label(x, x.argmax(-1, keepdims=True), out)
     else:
         out = np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
-    if finite:
+    if finite and not math.isfinite(np.vdot(out, out)):
         np.copyto(out, 0.0, where=~np.isfinite(out))
     return out
 

@@ -55,6 +55,11 @@ def statement(
     return lines or _by_black([line])
 
 
+def fits_call(indent: int, target: str, head: str, args: Sequence[str]) -> bool:
+    """Tell whether `target = head(args)` is one line."""
+    return _short(_line(indent, f"{target} = {head}({', '.join(args)})"))
+
+
 def call_statement(
     indent: int,
     target: str | None,

@@ -251,11 +251,14 @@ def _working(w: Writer, function: Function, inputs: Sequence[Argument], kernel: 
     loose = kernel.loose or any(not r.type.shape for r in rest)
     several = [value, f"*{results}"] if gradient else [results]
     entries = []
-    if shapes and not loose and count <= FEW:  # a display is quicker than zip
-        several = [value, *(free.claim(n) for n in function.labels[1:])]
-        varied = w.wrt or [a.key for a in w.program.params]
-        entries = [(f'"{k}"', g) for k, g in zip(varied, several[1:])]
     target = ", ".join(several) if gradient or count > 1 else value
+    if shapes and not loose and count <= FEW:  # a display is quicker than zip
+        named = [free.claim(n) for n in function.labels[1:]]
+        one_by_one = ", ".join([value, *named])
+        if layout.fits_call(4, one_by_one, f"_{function.name}", taken):
+            varied = w.wrt or [a.key for a in w.program.params]
+            entries = [(f'"{k}"', g) for k, g in zip(varied, named)]
+            target = one_by_one
     lines += layout.call_statement(4, target, f"_{function.name}", taken, modern=True)
     lines += kept
     if function.name == "cost":

@@ -120,7 +120,8 @@ def test_peak_bytes_are_those_measured(name: str, level: int, dtype: str) -> Non
     sizes = EXAMPLES.get(name) or (
         IMAGES if text.startswith(HEAD) else WIDES if text.startswith(WIDE) else SIZES
     )
-    for dims in sizes:
+    # At -O2 both sizes in both dtypes, at the others each size in one.
+    for dims in sizes if level == 2 else sizes[dtype == "float64" :][:1]:
         said, peak = measured(text, level, dims, dtype)
         assert peak >= 4 * 10**5, f"{dims}: {peak} bytes are too few to tell"
         assert abs(said - peak) <= 0.1 * peak, f"{dims}: said {said}, measured {peak}"

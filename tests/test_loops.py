@@ -1084,3 +1084,26 @@ cost J = mean(h^2)
     plain, fast = (bpc.load(text, level=level).value_and_grad(p, x) for level in (1, 2))
     np.testing.assert_allclose(fast[0], plain[0], rtol=1e-12)
     np.testing.assert_allclose(fast[1]["w"], plain[1]["w"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_index_does_not_widen_float32(level: int) -> None:
+    """It is an int of Python's, also where it stands for a real in loops in loops."""
+    text = """dim T, N
+input X: [T, N]
+param k: [N]
+scan t in 0..T-1 carry (s = zeros(N)) {
+    scan j in 0..2 carry (r = s) { r = r * k + j * sin(r + t) }
+    s = tanh(r + t * X[t]) * t + X[T-1-t] / (t + 1)
+    emit rows = s * t
+}
+cost J = sum(s^2) + sum(rows)
+output s, rows
+"""
+    m = bpc.load(text, level=level, emit=("hvp", "jacobian"))
+    k, X = np.linspace(0.5, 1, 3, dtype=np.float32), np.ones((4, 3), np.float32)
+    results = [*m.forward({"k": k}, X).values(), m.value_and_grad({"k": k}, X)[1]["k"]]
+    results += [m.hvp({"k": k}, {"k": k}, X)["k"]]
+    results += [block["k"] for block in m.jacobian({"k": k}, X).values()]
+    assert [r.dtype for r in results] == [np.float32] * 6
+    check_gradient(m, {"k": k.astype(float)}, {"X": X.astype(float)}, np.random.default_rng(1))

@@ -141,6 +141,9 @@ def _with_dtype(equation: Equation, numbers: set[Var], body: list[Equation]) -> 
     if not e.out.type.shape and (arithmetic or e.op in ("identity", "stop")):
         numbers.add(e.out)
         return e
+    if e.op == "cast" and e.out.type.kind == "real" and not e.out.type.shape:
+        numbers.add(e.out)  # an int of Python's takes the dtype of the array that it meets
+        return Equation("identity", e.args, e.outs, e.span, (), e.adjoint)
     attrs = (("shape", e.out.type.shape),)
     if OPS[e.op].moves:
         return Equation("full", e.args, e.outs, e.span, attrs, e.adjoint)

@@ -18,7 +18,7 @@ from programs import Maker, Program, draw
 
 WANTED = int(os.environ.get("BPC_PROGRAMS", "0"))
 SETTINGS = settings(
-    max_examples=WANTED or 50,
+    max_examples=WANTED or 40,
     derandomize=not WANTED,
     database=None,
     deadline=None,

@@ -446,7 +446,7 @@ def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:
     numbers = [w.numbers.get(a, a) for a in equation.args]
     sizes = [a.value if isinstance(a, Literal) else None for a in numbers]
     below = [s for s in sizes[1:] if isinstance(s, Size)]
-    if equation.op == "mul":  # by a size over another: see passes/scale.py
+    if equation.op == "mul":  # by a size over another: see passes/factors.py
         below = [s.below for s in sizes if isinstance(s, Size) and not s.whole]
     if not below or below[0].constant is not None:
         return []

@@ -929,3 +929,16 @@ def test_text_of_the_module(level: int) -> None:
         code = re.sub(r"^STACK_BYTES = .*\n", "", code, flags=re.MULTILINE)
         plain = bpc.compile_source(text, level=level)
         assert plain.split("\n\n\ndef init")[0] in code or text.startswith("param")
+
+
+@pytest.mark.parametrize("divisor", ["N", "(N - 20)", "(N - 20)^2", "(N * 3)"])
+def test_weights_that_a_size_may_make_negative(divisor: str) -> None:
+    """-O2 takes roots of weights only where these surely have some."""
+    text = "dim N\ninput x: [N, 3], y: [N]\nparam w: [3]\n"
+    text += f"cost J = sum(bce_with_logits(x @ w, y)) / {divisor}"
+    rng = np.random.default_rng(0)
+    x, y, params = rng.normal(size=(8, 3)), rng.uniform(size=8), {"w": rng.normal(size=3)}
+    plain, fast = (
+        bpc.load(text, level=level, emit=("hessian",)).hessian(params, x, y) for level in (1, 2)
+    )
+    np.testing.assert_allclose(fast, plain, rtol=1e-12, atol=1e-15)

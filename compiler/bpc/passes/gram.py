@@ -12,7 +12,7 @@ from __future__ import annotations
 from bpc.ir import Atom, Equation, Function, Literal, Var, uses
 from bpc.ops import Expr
 from bpc.passes.rewrite import View, rewrite
-from bpc.types import Size
+from bpc.sizes import Reciprocal, Size
 
 #: operators whose results are not negative, and those of which the results are not if no argument is
 NEVER_NEGATIVE = frozenset(("exp", "sigmoid", "abs", "sqrt", "softplus", "softmax"))
@@ -63,7 +63,8 @@ def _square(view: View, product: Equation, x: Atom) -> Expr | None:
 def _positive(view: View, atom: Atom, deepest: int) -> bool:
     """Whether no entry is negative, as far as a look at how it is computed tells."""
     if isinstance(atom, Literal):
-        return isinstance(atom.value, Size) or atom.value >= 0
+        value = atom.value
+        return _sums(value, value.below) if isinstance(value, Size) else value >= 0
     e = view.defined.get(atom)
     if e is None or not deepest:
         return False
@@ -73,3 +74,9 @@ def _positive(view: View, atom: Atom, deepest: int) -> bool:
         below = view.defined.get(e.args[1]) if isinstance(e.args[1], Var) else None
         return below is not None and below.op in ("sigmoid", "softmax")
     return e.op in KEEP_SIGNS and all(_positive(view, a, deepest - 1) for a in e.args)
+
+
+def _sums(*sizes: Size) -> bool:
+    """Whether each size is a sum of products of dims: `N - 20` may be negative, and 1/(N - 20)."""
+    plain = (str, Reciprocal)  # what is divided by is a size of its own
+    return all(c > 0 and all(isinstance(a, plain) for a, _ in m) for s in sizes for m, c in s.terms)

@@ -376,10 +376,10 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
+@np.errstate(over="ignore")  # the result is 0 there
 def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
-    with np.errstate(over="ignore"):  # the result is 0 there
-        e = np.exp(np.negative(x, out), out)
+    e = np.exp(np.negative(x, out), out)
     return np.divide(1.0, np.add(e, 1.0, out), out)
 
 
@@ -406,4 +406,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 86dff2122b8ea97149f56dfaf3b771eb55f34886516126fa8f9c075138943dae
+# 3902aab13f43cd71bbd71a17f893e24ef350ad350eb383aaad2d9973c9d7b508

@@ -343,10 +343,10 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
+@np.errstate(over="ignore")  # the result is 0 there
 def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
-    with np.errstate(over="ignore"):  # the result is 0 there
-        e = np.exp(np.negative(x, out), out)
+    e = np.exp(np.negative(x, out), out)
     return np.divide(1.0, np.add(e, 1.0, out), out)
 
 
@@ -368,4 +368,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# faa039bd0a831604e0b470abd501b65bb266f0131b16f502896dc79c259c473f
+# cf8843852d499d3c489466cee5a0a0382b3e9ddb67c2404951385a5e0b3f7820

@@ -192,7 +192,8 @@ def test_anything_else_is_refused(line, why):
         ("import os", "import os"),
         ("import numpy as math", "import numpy as math"),
         ("X = exit()", "the name exit is not defined"),
-        ("@print\ndef f(): pass", "invalid syntax"),
+        ("@print\ndef f(): pass", "@print"),
+        ("\n\n@print\ndef f(): pass\n\n", "@print"),
         ("class X: pass", "class X"),
     ],
 )

@@ -18,7 +18,6 @@ from bpc.passes import (
     expand,
     factors,
     gates,
-    gram,
     guard,
     hoist,
     images,
@@ -67,7 +66,6 @@ PASSES = {
     "turn_rows": turn_rows,
     "chain": chain,
     "regroup": regroup,
-    "gram": gram,
 }
 ON_PRIMAL = ("chain", "stabilise", "guard", "name", "gates", "share")
 
@@ -99,7 +97,7 @@ def before(path):
         )
     if which == "turn_loops":
         cost = run(tidy(cost), LOOPS[2], check=True)
-    if which in ("factors", "gram", "regroup", "sums", "turn_rows"):
+    if which in ("factors", "regroup", "sums", "turn_rows"):
         cost = tidy(expand(cost))
     if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)

@@ -933,7 +933,7 @@ def test_text_of_the_module(level: int) -> None:
 
 @pytest.mark.parametrize("divisor", ["N", "(N - 20)", "(N - 20)^2", "(N * 3)"])
 def test_weights_that_a_size_may_make_negative(divisor: str) -> None:
-    """-O2 takes roots of weights only where these surely have some."""
+    """The Hessian of a linear model whose rows are weighted, at -O2."""
     text = "dim N\ninput x: [N, 3], y: [N]\nparam w: [3]\n"
     text += f"cost J = sum(bce_with_logits(x @ w, y)) / {divisor}"
     rng = np.random.default_rng(0)

@@ -14,10 +14,10 @@ _NAME = re.compile(r"\b_[a-z]\w*")
 def functions(package: str, module: str) -> dict[str, str]:
     """Name to source text of the functions of a module."""
     text = files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")
-    parts = re.split(r"^(?=[^\s)])", text, flags=re.MULTILINE)
+    parts = re.split(r"(?<=\n\n\n)(?=\S)", text)
     found = {}
     for part in parts:
-        match = re.match(r"def (\w+)\(", part)
+        match = re.match(r"(?:@.*\n)*def (\w+)\(", part)
         if match:
             found[match[1]] = part.rstrip() + "\n"
     return found

@@ -90,7 +90,7 @@ def check_output(text: str) -> None:
 
 
 def _check(text: str) -> None:
-    head, *functions = re.split(r"^(?=def )", text, flags=re.MULTILINE)
+    head, *functions = re.split(r"(?<=\n\n\n)(?=def |@)", text)
     module = _Scope()
     for node in _parse(head, 0).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -103,7 +103,7 @@ def _check(text: str) -> None:
     scopes = [module]
     helpers = {*carried.sources(True).values(), *carried.sources(False).values()}
     for function in functions:
-        module.stores.add(function[4 : function.index("(")])
+        module.stores.update(re.findall(r"^def (\w+)\(", function, re.MULTILINE))
         text, _, rest = function.partition("\n\n\n")
         if f"{text}\n" in helpers and not _parse(rest, before).body:
             before += function.count("\n")
@@ -130,7 +130,7 @@ def _parts(function: str, before: int) -> Iterator[tuple[str, int]]:
     part parses by itself shows that no statement or text was cut in two.
     """
     start, heading = 0, ""
-    for count, match in enumerate(STATEMENT.finditer(function, function.index("):\n")), 1):
+    for count, match in enumerate(STATEMENT.finditer(function, max(function.find("):\n"), 0)), 1):
         if count % AT_ONCE == 0:
             yield heading + function[start : match.end()], before - bool(heading)
             before += function.count("\n", start, match.end())
@@ -161,7 +161,7 @@ class _Scope:
         """
         kept: list[str] = []
         end, line = 0, before + 1
-        for match in PLAIN.finditer(function, function.index("):\n")):
+        for match in PLAIN.finditer(function, max(function.find("):\n"), 0)):
             start = match.start()
             line += function.count("\n", end, start)
             self.stores.add(match[1])

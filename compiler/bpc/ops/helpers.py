@@ -123,10 +123,10 @@ def _chosen(mask, x, y, out):
     return out
 
 
+@np.errstate(over="ignore")  # the result is 0 there
 def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
-    with np.errstate(over="ignore"):  # the result is 0 there
-        e = np.exp(np.negative(x, out), out)
+    e = np.exp(np.negative(x, out), out)
     return np.divide(1.0, np.add(e, 1.0, out), out)
 
 

@@ -16,7 +16,6 @@ from bpc.passes.dce import dce
 from bpc.passes.expand import expand
 from bpc.passes.factors import factors
 from bpc.passes.gates import gates
-from bpc.passes.gram import gram
 from bpc.passes.guard import guard
 from bpc.passes.hoist import hoist
 from bpc.passes.images import images
@@ -61,6 +60,6 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     1: (),
     2: (
         *(unstack, images, turn_loops, expand, propagate, simplify, cse, factors, simplify, cse),
-        *(regroup, turn_rows, simplify, cse, sums, propagate, simplify, cse, hoist, cse, gram, dce),
+        *(regroup, turn_rows, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 from bpc.ops.base import Expand, Op, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.cost import Flops, Scratch, arrays, nbytes, per_entry
-from bpc.ops.reductions import reduced, top_of, total
+from bpc.ops.reductions import exponentials, reduced, total
 from bpc.ops.roles import Axes, Axis, Flag, Value
 from bpc.types import Axis as AxisType
 from bpc.types import Size, Type, size
@@ -156,21 +156,14 @@ def _log_softmax(m: Builder, x: Value, axis: Axis = -1) -> Expr:
     return m.emit("log_softmax", m.real(x), axis=axis)
 
 
-def shifted(m: Builder, x: Expr, axis: int) -> tuple[Expr, Expr, Expr]:
-    """z = x minus its largest entry, exp(z), and the sum of that: what softmaxes and losses share."""
-    z = m.called(x - m.broadcast_to(top_of(m, x, (axis,)), x.shape), "shifted")
-    e = m.called(m.exp(z), "exp")
-    return z, e, total(m, e, (axis,), True)
-
-
 def _softmax_parts(m: Builder, x: Expr, axis: int) -> Expr:
-    _, e, added = shifted(m, x, axis)
+    _, e, added = exponentials(m, x, (axis,))
     return e / m.broadcast_to(added, x.shape)
 
 
 def _log_softmax_parts(m: Builder, x: Expr, axis: int) -> Expr:
-    z, _, added = shifted(m, x, axis)
-    return z - m.broadcast_to(m.log(added), x.shape)
+    shift, _, added = exponentials(m, x, (axis,))
+    return x - m.broadcast_to(shift, x.shape) - m.broadcast_to(m.log(added), x.shape)
 
 
 def _slope_parts(m: Builder, g: Expr, y: Expr, axis: int) -> Expr:

@@ -307,6 +307,12 @@ elementwise(
     partials=(lambda m, x, y, o: m.sigmoid(x - y), lambda m, x, y, o: m.sigmoid(y - x)),
 )  # fmt: skip
 elementwise(
+    "exp_less", "exp(x - y)", "exp(x - y), in one sweep where y is 0 everywhere.", group="internal",
+    numpy="_exp_less", scalar=lambda c, x, y: c.call("_exp", c.apply("-", (x, y), {})),
+    into="_exp_less", partials=(lambda m, x, y, o: o, lambda m, x, y, o: -o), domain=(WIDE, WIDE),
+    scratch=arrays(1, given=False),
+)  # fmt: skip
+elementwise(
     "bce_with_logits", "log(1 + exp(x)) - x * y",
     "Binary cross-entropy of a logit and a target in [0, 1].", group="losses",
     numpy="_bce_with_logits", scalar="_bce_with_logits", domain=(WIDE, (0.1, 0.9)),

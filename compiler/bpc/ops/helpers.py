@@ -335,19 +335,39 @@ def _turned(x, out=None):
     return out
 
 
-def _top(x, axis, finite=False, out=None):
-    """The largest entry along an axis that stays, -inf of none; 0 where it is to be finite."""
+def _exp_less(x, shift, out=None):
+    """exp(x - shift)."""
+    if np.count_nonzero(shift):
+        x = np.subtract(x, shift, out)
+    return np.exp(x, out)
+
+
+def _shift(x, axis, finite=False, out=None):
+    """What keeps exp(x - shift) in range: the largest along an axis, or 0 if no entry is large."""
+    most = 64.0 if x.dtype == np.float32 else 512.0
+    if x.size <= 1024:
+        small = np.vdot(x, x) < most * most
+    else:
+        small = np.maximum.reduce(x, None) < most and np.minimum.reduce(x, None) > -most
+    if small and out is not None:
+        out.fill(0.0)
+        return out
+    out = _top(x, axis, out)
+    if finite and not math.isfinite(np.vdot(out, out)):
+        np.copyto(out, 0.0, where=~np.isfinite(out))
+    return out
+
+
+def _top(x, axis, out=None):
+    """The largest entry along an axis that stays, -inf of none."""
     rows = x.size // max(x.shape[-1], 1)
     # The place of the largest is found faster where there are many short rows.
     if axis == x.ndim - 1 and x.shape[-1] > 4 and rows > 32:
         if out is None:
             out = np.empty((*x.shape[:-1], 1), x.dtype)
         _at_label(x, x.argmax(-1, keepdims=True), out)
-    else:
-        out = np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
-    if finite and not math.isfinite(np.vdot(out, out)):
-        np.copyto(out, 0.0, where=~np.isfinite(out))
-    return out
+        return out
+    return np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
 
 
 def _nll(log_p, label):

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bpc.diagnostics import Problem
-from bpc.ops.along import shifted
 from bpc.ops.base import Op, register
 from bpc.ops.build import Builder, Expr
 from bpc.ops.cost import ITEM, NOTHING, nbytes, per_entry
-from bpc.ops.reductions import number_of, total
+from bpc.ops.reductions import exponentials, number_of, total
 from bpc.ops.roles import Bool, Factor, Integer, Real, Value
 from bpc.types import Type, show, size
 
@@ -233,12 +232,13 @@ def _slope_vjp(
 
 
 def _losses(m: Builder, logits: Expr, label: Expr, smoothing: float, ignore: int) -> Expr:
-    """log(sum(exp(z))) - z[label], in which z has the largest entry 0; 0 for ignored rows."""
+    """log(sum(exp(x - shift))) - (x[label] - shift), which loses no digits; 0 for ignored rows."""
     last = logits.type.rank - 1
     index = m.emit("checked_label", label, classes=logits.shape[-1], ignore=ignore)
-    z, _, added = shifted(m, logits, last)
-    picked = m.emit("at_label", z, index)
+    shift, _, added = exponentials(m, logits, (last,))
+    picked = m.emit("at_label", logits, index) - m.squeeze(shift, axes=(last,))
     if smoothing:
+        z = logits - m.broadcast_to(shift, logits.shape)
         n = number_of(m, logits, (last,))
         picked = (1.0 - smoothing) * picked + smoothing * (total(m, z, (last,), False) / n)
     loss = m.log(m.squeeze(added, axes=(last,))) - picked

@@ -358,7 +358,7 @@ def _by_place(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr | 
     known = all(x.shape[i].size.value for i in axes)
     if axes != (x.type.rank - 1,) or not axes[0] or x.type.kind != "real" or not known:
         return None
-    y = m.emit("top", x, axes=axes, finite=False)
+    y = m.emit("top", x, axes=axes)
     return y if keep else m.squeeze(y, axes=axes)
 
 
@@ -467,17 +467,24 @@ def _finite(finite: bool) -> list[str]:
     return ["finite=True"] if finite else []
 
 
-def top_of(m: Builder, x: Expr, axes: tuple[int, ...], finite: bool = False) -> Expr:
-    """The largest entry along axes that stay, -inf of none; with `finite`, 0 where it is not."""
-    return m.emit("top", x, axes=axes, finite=finite)
+def exponentials(
+    m: Builder, x: Expr, axes: tuple[int, ...], finite: bool = False
+) -> tuple[Expr, Expr, Expr]:
+    """A shift of each row, exp(x - shift), and the sum of that: what softmaxes and losses share.
+
+    Some sum is neither 0 nor inf where x is finite. With `finite` the shift of a row is 0 where its
+    largest entry is not finite.
+    """
+    shift = m.emit("shift", x, axes=axes, finite=finite)
+    e = m.called(m.exp_less(x, m.broadcast_to(shift, x.shape)), "exp")
+    return shift, e, total(m, e, axes, True)
 
 
 def logsumexp_parts(m: Builder, x: Expr, axes: tuple[int, ...], keep: bool) -> Expr:
-    """The logarithm of a sum of exponentials, the largest of which is 1; -inf of nothing."""
-    top = top_of(m, x, axes, True)
-    added = m.emit("sum", m.exp(x - m.broadcast_to(top, x.shape)), axes=axes, keep=True)
+    """The logarithm of a sum of exponentials that do not overflow; -inf of nothing."""
+    shift, _, added = exponentials(m, x, axes, True)
     empty = added.eq(0)
-    result = m.log(added + m.real(empty)) + m.select(empty, float("-inf"), top)
+    result = m.log(added + m.real(empty)) + m.select(empty, float("-inf"), shift)
     return result if keep else m.squeeze(result, axes=axes)
 
 
@@ -487,21 +494,36 @@ def _by_argmax(type: Type, axes: tuple[int, ...]) -> bool:
     return axes == (type.rank - 1,) and (last is None or last > 4)
 
 
+def _places(out: Type, x: Any, axes: tuple[int, ...]) -> Size:
+    """Bytes for places: of the entries, of where each row starts, and both together."""
+    return out.count * size(24) if _by_argmax(x.type, axes) else size(0)
+
+
 register(
     Op(
         "top",
         "internal",
         "The largest entry along axes, which stay with size 1; -inf of none.",
-        # Places: of the entries, of where each row starts, and both together.
-        scratch=lambda into, out, x, axes, finite: (
-            out.count * size(24) if _by_argmax(x.type, axes) else size(0)
-        ),
+        scratch=lambda into, out, x, axes: _places(out, x, axes),
+        mixes=lambda t, axes: axes,
+        stacks=True,
+        infer=lambda t, axes: (reduced(t, axes, True),),
+        numpy=lambda c, x, axes: c.call("_top", x, _plain(axes)),
+        into=lambda c, out, x, axes: c.call("_top", x, _plain(axes), out),
+    )
+)
+register(
+    Op(
+        "shift",
+        "internal",
+        "What keeps exp(x - shift) in range, along axes which stay with size 1.",
+        scratch=lambda into, out, x, axes, finite: _places(out, x, axes),
         mixes=lambda t, axes, finite: axes,
         stacks=True,
         infer=lambda t, axes, finite: (reduced(t, axes, True),),
-        numpy=lambda c, x, axes, finite: c.call("_top", x, _plain(axes), *_finite(finite)),
+        numpy=lambda c, x, axes, finite: c.call("_shift", x, _plain(axes), *_finite(finite)),
         into=lambda c, out, x, axes, finite: c.call(
-            "_top", x, _plain(axes), *_finite(finite), f"out={out.code.text}"
+            "_shift", x, _plain(axes), *_finite(finite), f"out={out.code.text}"
         ),
     )
 )

@@ -24,7 +24,7 @@ BY_AXIS = {
 #: operators whose attributes name axes
 ALONG = frozenset(
     ("sum", "mean", "max", "min", "prod", "any", "all", "var", "std", "norm", "logsumexp", "top",
-     "centred", "softmax", "log_softmax", "softmax_slope", "concat")
+     "shift", "centred", "softmax", "log_softmax", "softmax_slope", "concat")
 )  # fmt: skip
 
 

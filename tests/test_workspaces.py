@@ -47,7 +47,7 @@ def made(name: str, dtype: type = np.float64, level: int = 2) -> tuple[Any, Any,
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_with_out_allocates_no_arrays(name: str, dtype: type) -> None:
-    """But places of labels, sums of blocks, and data that are transposed: see docs/speed.md.
+    """But sums of blocks of float32, and data that are transposed: see docs/speed.md.
 
     What NumPy itself buffers for a moment is made small.
     """
@@ -64,7 +64,8 @@ def test_a_step_with_out_allocates_no_arrays(name: str, dtype: type) -> None:
         tracemalloc.stop()
         np.setbufsize(before)
     kept = sum(m._size(work) for work in vars(m._WORK).values())
-    assert kept > 3 * 10**5 and taken < kept // 32 + 8192, f"{taken} bytes beside {kept}"
+    blocks = 0 if dtype is np.float64 and name != "adding" else kept // 32
+    assert kept > 3 * 10**5 and taken < blocks + 10_000, f"{taken} bytes beside {kept}"
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -263,26 +263,17 @@ def _checked_label(label, classes, ignore):
     return np.where(kept, label, 0)
 
 
-def _places(label, classes):
-    """Where the entries that labels name are, with all entries in one row."""
-    start = np.arange(0, label.size * classes, classes)
-    return start.reshape(label.shape) + label
+def _at_place(x, places, out=None):
+    """Entries by their places, counted through all rows."""
+    return x.reshape(-1).take(places, None, out, "clip")
 
 
-def _at_label(scores, label, out=None):
-    """scores[label] on the last axis, for labels in range."""
-    places = _places(label, scores.shape[-1])
-    return scores.reshape(-1).take(places, None, out, "clip")
-
-
-def _off_label(y, index, label, amount, ignore, out=None):
-    """y, less an amount at the index on the last axis; 0 where the label is ignored."""
+def _put_at(x, places, entries, ignored, out=None):
+    """x with other entries at places, counted through all rows; 0 in ignored rows."""
     if out is None:
-        out = np.empty(y.shape, y.dtype)
-    if out is not y:
-        np.copyto(out, y)
-    out.reshape(-1)[_places(index, y.shape[-1])] -= amount
-    ignored = label == ignore
+        out = np.empty(x.shape, x.dtype)
+    np.copyto(out, x)
+    out.reshape(-1)[places] = entries
     if np.count_nonzero(ignored):
         out[ignored] = 0.0
     return out
@@ -365,8 +356,9 @@ def _top(x, axis, out=None):
     if axis == x.ndim - 1 and x.shape[-1] > 4 and rows > 32:
         if out is None:
             out = np.empty((*x.shape[:-1], 1), x.dtype)
-        _at_label(x, x.argmax(-1, keepdims=True), out)
-        return out
+        places = x.argmax(-1, keepdims=True)
+        places += np.arange(0, x.size, x.shape[-1]).reshape(places.shape)
+        return _at_place(x, places, out)
     return np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
 
 

@@ -11,7 +11,7 @@ from bpc.ops.build import Builder, Expr
 from bpc.ops.cost import ITEM, NOTHING, nbytes, per_entry
 from bpc.ops.reductions import exponentials, number_of, total
 from bpc.ops.roles import Bool, Factor, Integer, Real, Value
-from bpc.types import Type, show, size
+from bpc.types import Axis, Shape, Type, product, show, size
 
 Call = Any
 Cases = tuple[tuple[tuple[Any, ...], dict[str, Any]], ...]
@@ -251,7 +251,7 @@ def _loss_slopes(m: Builder, logits: Expr, label: Expr, smoothing: float, ignore
     y = m.emit("softmax", logits, axis=last)
     if smoothing:
         y = y - smoothing / number_of(m, logits, (last,))
-    return m.emit("off_label", y, index, label, amount=1.0 - smoothing, ignore=ignore)
+    return m.emit("off_label", y, index, label.eq(ignore), amount=1.0 - smoothing)
 
 
 register(
@@ -273,32 +273,62 @@ register(
     Op(
         "at_label",
         "internal",
-        "The entry of the last axis that a label names.",
+        "The entry of the last axis that a label names; see schedule/labels.py.",
         mixes=lambda t, label: (t.rank - 1,),
         stacks=True,
         infer=lambda t, label: (t.with_shape(label.shape),),
         flops=NOTHING,
-        scratch=lambda into, out, t, label: out.count * size(16),
-        numpy="_at_label",
-        into="_at_label",
     )
 )
 register(
     Op(
         "off_label",
         "internal",
-        "An amount less where a label points on the last axis; 0 in rows whose label is `ignore`.",
-        mixes=lambda t, index, label, amount, ignore: (t.rank - 1,),
+        "An amount less where a label points on the last axis; 0 in ignored rows.",
+        mixes=lambda t, label, ignored, amount: (t.rank - 1,),
         stacks=True,
-        infer=lambda t, index, label, amount, ignore: (t,),
-        flops=lambda out, t, index, label, amount, ignore: label.count,
-        scratch=lambda into, out, t, index, label, amount, ignore: label.type.count * size(16),
-        numpy=lambda c, y, index, label, amount, ignore: c.call(
-            "_off_label", y, index, label, c.number(amount), str(ignore)
-        ),
-        into=lambda c, out, y, index, label, amount, ignore: c.call(
-            "_off_label", y, index, label, c.number(amount), str(ignore), out
-        ),
+        infer=lambda t, label, ignored, amount: (t,),
+        flops=lambda out, t, label, ignored, amount: label.count,
+    )
+)
+
+
+def _row_starts(c: Any, shape: Shape, classes: Axis) -> Any:
+    entries = product(a.size for a in (*shape, classes))
+    starts = c.call("np.arange", "0", c.size(entries), c.size(classes.size))
+    return starts if len(shape) == 1 else c.call("np.reshape", starts, c.shape(shape))
+
+
+register(
+    Op(
+        "row_starts",
+        "internal",
+        "Where the rows of an array start that has `classes` entries in each, counted through all.",
+        infer=lambda shape, classes: (Type("int", shape),),
+        flops=NOTHING,
+        numpy=_row_starts,
+    )
+)
+register(
+    Op(
+        "at_place",
+        "internal",
+        "Entries by their places, counted through all rows.",
+        infer=lambda t, places: (t.with_shape(places.shape),),
+        flops=NOTHING,
+        numpy="_at_place",
+        into="_at_place",
+    )
+)
+register(
+    Op(
+        "put_at",
+        "internal",
+        "An array with other entries at places, counted through all rows; 0 in ignored rows.",
+        infer=lambda t, places, entries, ignored: (t,),
+        flops=NOTHING,
+        numpy="_put_at",
+        into="_put_at",
     )
 )
 

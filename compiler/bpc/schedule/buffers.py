@@ -19,6 +19,7 @@ from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
 from bpc.schedule.carried import settled
 from bpc.schedule.filled import filled
+from bpc.schedule.labels import pointed
 from bpc.schedule.numbers import numbers
 from bpc.schedule.overlay import overlaid
 from bpc.schedule.pieces import in_pieces, pieces
@@ -37,7 +38,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     """
     function = _distinct(direct(live(plan.function, strict=True)), set())
     function = settled(in_pieces(_own_results(function) if given else function))
-    function = numbers(stretched(filled(overlaid(function))))
+    function = numbers(stretched(filled(pointed(overlaid(function)))))
     function, constants = _constants(function, given)
     memory = _Memory()
     wanted: dict[Var, Place] = {r: Given() for r in variables(function.results) if given}

@@ -16,12 +16,11 @@ from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Builder, Expr
+from bpc.passes.axes import reordered
 from bpc.types import ONE, Axis, Shape, Type, dim
 
 #: columns from which on rows had better stay as they are
 MANY = 32
-#: what works entry by entry, besides elementwise operators
-SAME = frozenset(("identity", "cast", "stop", "copy"))
 
 
 class _Apart(Exception):
@@ -138,17 +137,11 @@ class _Turner:
         """Write an equation for what is turned; False where it does not know how."""
         if len(e.outs) != 1 or not any(map(self.has, (e.out, *e.args))):
             return False
-        op = OPS[e.op]
-        rule = RULES.get(e.op)
-        if op.elementwise or e.op in SAME:
-            rule = _Turner.same
-        elif "axes" in dict(e.attrs) and op.mixes is not None and len(e.args) == 1:
-            rule = _Turner.reduced
-        made = rule(self, e) if rule is not None else None
+        made = RULES.get(e.op, _Turner.others)(self, e)
         if made is None:
             return False
         name, args, attrs = made
-        write = self.m.elementwise if op.elementwise else self.m.emit
+        write = self.m.elementwise if OPS[e.op].elementwise else self.m.emit
         result = write(name, *args, **attrs)
         has = self.has(e.out)
         if result.type != (self.type(e.out.type) if has else e.out.type):
@@ -159,10 +152,6 @@ class _Turner:
             self.turned[e.out] = out
         self.m.body.append(replace(self.m.body.pop(), outs=(out,)))
         return True
-
-    def same(self, e: Equation) -> _Made | None:
-        """Entry by entry."""
-        return e.op, [self.expr(a) for a in e.args], dict(e.attrs)
 
     def broadcast(self, e: Equation) -> _Made | None:
         """What has no rows gets an axis for them behind."""
@@ -195,15 +184,13 @@ class _Turner:
         known = dict(e.attrs)["order"] == (1, 0) and e.args[0] in self.turned
         return ("identity", [self.expr(e.args[0])], {}) if known else None
 
-    def reduced(self, e: Equation) -> _Made | None:
-        """Reductions over other axes, or over the rows too."""
-        attrs = dict(e.attrs)
-        axes = tuple(i - 1 for i in attrs["axes"] if i)
-        if 0 in attrs["axes"]:
-            if e.op != "sum" or attrs["keep"]:
-                return None
-            axes = (*axes, e.args[0].type.rank - 1)
-        return e.op, [self.expr(e.args[0])], {**attrs, "axes": axes}
+    def others(self, e: Equation) -> _Made | None:
+        """Entry by entry, or along axes: of the rows, sums alone."""
+        attrs, rank = dict(e.attrs), max((a.type.rank for a in e.args), default=1)
+        if 0 in attrs.get("axes", ()) and (e.op != "sum" or attrs["keep"]):
+            return None
+        found = reordered(e, (*range(1, rank), 0))
+        return (e.op, [self.expr(a) for a in e.args], found) if found is not None else None
 
     def einsum(self, e: Equation) -> _Made | None:
         """The letter of the rows comes last."""

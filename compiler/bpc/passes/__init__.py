@@ -1,7 +1,7 @@
 """The passes, and the order in which they run: Function -> Function, pure, values kept.
 
-`PRIMAL` runs on the model before it is differentiated, `ADJOINT` on all functions after, then `LOOPS`
-and `WRITTEN_OUT`.
+`PRIMAL` runs on the model before it is differentiated, `ADJOINT` on all functions after, then `STACKS`
+on what computes columns together, `LOOPS` and `WRITTEN_OUT`.
 """
 
 from __future__ import annotations

@@ -8,20 +8,21 @@ equal values. Division is exact: `D/heads` has the monomial `D * heads^-1`, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import floor, lcm
 
+from bpc.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, eq=True)
 class Floor:
     """The atom floor(inner): inner holds no whole part."""
 
     inner: Size
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Reciprocal:
     """The atom 1/inner, where inner is a sum."""
 
@@ -41,7 +42,7 @@ class SizeTooLarge(Exception):
 Monomial = tuple[tuple[Atom, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Size:
     """A sum of monomials with rational coefficients, sorted, without zeros."""
 

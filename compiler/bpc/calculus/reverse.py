@@ -12,17 +12,17 @@ machine learning: a survey", 2018.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bpc.calculus import loops
 from bpc.calculus.activity import active
 from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.ops.loops import Loop
+from bpc.record import record
 from bpc.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Pullback:
     """A function and its adjoint: equations, and a cotangent for each variable asked for.
 

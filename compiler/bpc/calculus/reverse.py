@@ -180,8 +180,9 @@ class _Reverse:
 
     def renamed_equation(self, e: Equation) -> Equation:
         """An equation with its variables as they are called now."""
-        args = tuple([self.rename(a) for a in e.args])
-        outs = tuple([self.renamed.get(o, o) for o in e.outs])
-        if args == e.args and outs == e.outs:
+        renamed = self.renamed
+        if renamed.keys().isdisjoint(e.args) and renamed.keys().isdisjoint(e.outs):
             return e
+        args = tuple([self.rename(a) for a in e.args])
+        outs = tuple([renamed.get(o, o) for o in e.outs])
         return Equation(e.op, args, outs, e.span, e.attrs, e.adjoint)

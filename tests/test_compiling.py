@@ -22,7 +22,8 @@ from bpc.cli.timings import Timings
 from bpc.codegen import layout
 from bpc.codegen.check import OutputError, check_output
 from bpc.compiler import execute, front, run
-from bpc.parser import _lark, _read_tokens
+from bpc.larktable import lark
+from bpc.parser import _read_tokens
 from bpc.passes import cse, dce, simplify
 from bpc.source import Source
 
@@ -201,7 +202,7 @@ def test_a_plain_compilation_loads_nothing_that_it_does_not_need(path: Path) -> 
         "    app.main([*sys.argv[1:]])\n"
         "except SystemExit as end:\n"
         "    assert not end.code, end.code\n"
-        "print(*({'black', 'numpy', 'rich', 'scipy', 'sympy'} & set(sys.modules)))\n"
+        "print(*({'black', 'lark', 'numpy', 'rich', 'scipy', 'sympy'} & set(sys.modules)))\n"
     )
     command = [sys.executable, "-c", code, "compile", str(path), "-O2", "-o", "/dev/null"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -211,8 +212,11 @@ def test_a_plain_compilation_loads_nothing_that_it_does_not_need(path: Path) -> 
 # What the loops over all tokens and lines stand for
 
 
+LARK = lark((ROOT / "grammar" / "bp.lark").read_text())
+
+
 def lark_tokens(text: str) -> list[tuple[str, str, int | None]]:
-    parser = _lark().parse_interactive(text)
+    parser = LARK.parse_interactive(text)
     tokens = parser.lexer_thread.lex(parser.parser_state)
     return [(t.type, str(t), t.start_pos) for t in tokens]
 

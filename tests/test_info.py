@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import tracemalloc
@@ -96,7 +95,6 @@ def measured(text: str, level: int, dims: dict[str, int], dtype: str) -> tuple[i
     with np.errstate(all="ignore"):
         if level < 2:
             module.value_and_grad(params, **inputs)
-        gc.collect()
         tracemalloc.start()  # at -O2 the first call makes the workspace
         try:
             module.value_and_grad(params, **inputs)

@@ -82,7 +82,8 @@ def compile_source(
     source = Source(name, text.removeprefix("\ufeff"))
     targets, extras = _names(wrt, emit)
     done = timings or _unwatched
-    with _no_collection():
+
+    def compiled() -> str:
         program = _program(source, settings or {}, targets, extras, level, limit, verify_ir, done)
         program = written_out(program, level, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
@@ -97,6 +98,9 @@ def compile_source(
         lines = module.count("\n")
         done("codegen", f"{lines:,} lines")
         return module
+
+    with _no_collection():  # all that is built goes with `compiled`: nothing is left to collect
+        return compiled()
 
 
 def costs(

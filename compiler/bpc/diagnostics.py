@@ -6,9 +6,9 @@ Every message that the compiler can give is a row of `MESSAGES`; `tests/bad/` ha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
+from bpc.record import record
 from bpc.source import Span
 
 MESSAGES: dict[str, str] = {
@@ -128,7 +128,7 @@ BEFORE_SPAN = 40  # how much of the line such a window shows before the span
 CALLS_SHOWN = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Diagnostic:
     """One thing that is wrong, where, and what to do about it."""
 

@@ -11,9 +11,10 @@ scan t in 0..3 carry (h = 0) {      # a fragment that opens a block
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bpc.diagnostics import Diagnostic, Problem
+from bpc.record import record
 from bpc.source import Source, Span
 
 NESTING_LIMIT = 200
@@ -27,7 +28,7 @@ CALLED = frozenset(("NAME", "RPAR", "RSQB", "CARRY"))  # what stands before the 
 TARGET_LENGTH = 12  # how many tokens of `name[...] =` are looked at for the `=`
 
 
-@dataclass(slots=True)
+@record()
 class Lexeme:
     """One token: `type` is a terminal's name in the grammar, the text is source[start:end]."""
 
@@ -43,7 +44,7 @@ class Lexeme:
         return Span(self.source, self.start, self.end)
 
 
-@dataclass(slots=True)
+@record()
 class Fragment:
     """A statement with its end, or its head up to `{`, or a lone `}`; `depth` counts open blocks.
 
@@ -64,7 +65,7 @@ def cut(lexemes: list[Lexeme]) -> tuple[list[Fragment], list[Diagnostic]]:
     return cutter.fragments, cutter.diagnostics
 
 
-@dataclass(slots=True)
+@record()
 class _Cutter:
     fragments: list[Fragment] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)

@@ -7,16 +7,17 @@ and broadcasting is explicit: elementwise equations see arguments of one shape. 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from bpc.record import record
 from bpc.source import Span
 from bpc.types import Size, Type
 
 Attrs = tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Var:
     """A value. `name` is how a person would call it, and need not be unique.
 
@@ -29,7 +30,7 @@ class Var:
     named: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Literal:
     """A number known at compile time, or a size known when called, filling `type`'s shape."""
 
@@ -40,7 +41,7 @@ class Literal:
 Atom = Var | Literal
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Equation:
     """`outs = op[attrs](args)`, written at `span`; `adjoint` where the reverse pass wrote it."""
 
@@ -57,7 +58,7 @@ class Equation:
         return self.outs[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Function:
     """Equations from parameters to results; `labels` name the results."""
 
@@ -68,7 +69,7 @@ class Function:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Initialiser:
     """How `init` fills a parameter: `zeros`, `he`, ... with its numbers."""
 
@@ -76,7 +77,7 @@ class Initialiser:
     numbers: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Argument:
     """A parameter or an input of the model: its key, variable, default and place."""
 
@@ -87,7 +88,7 @@ class Argument:
     sample: float | int | bool | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Program:
     """A model: its arguments, free dims in declared order, and its functions by name.
 

@@ -1,9 +1,8 @@
-"""From text to syntax tree: lark runs the grammar, statement by statement.
+"""From text to syntax tree, statement by statement.
 
-The only module that knows lark. Tokens are cut into statements (fragments.py), fed to one LALR
-parser whose state is set back where a statement is wrong, and become nodes on the way
-(treebuilder.py). lark makes the table of the grammar, bp.json, and says what would fit where; the
-two loops over all tokens are here, since its own take twice the time.
+Tokens are cut into statements (fragments.py), fed to one LALR parser (lalr.py) that is set back where
+a statement is wrong, and become nodes on the way (treebuilder.py). Its table stands in bp.json, which
+lark has made of the grammar (larktable.py).
 """
 
 from __future__ import annotations
@@ -11,22 +10,16 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
-from hashlib import sha256
-from importlib.resources import files
-from typing import Any, cast
-
-from lark import Lark, Token, Tree
-from lark import __version__ as lark_version
-from lark.grammar import Rule
-from lark.lexer import TerminalDef
-from lark.parsers.lalr_interactive_parser import InteractiveParser
+from pkgutil import get_data
+from typing import Any
+from zlib import crc32
 
 from bpc import syntax
 from bpc.diagnostics import BpcError, Diagnostic, Problem, clip
 from bpc.fragments import NESTING_LIMIT, Fragment, Lexeme, cut
+from bpc.lalr import Stack, Table, Unexpected
 from bpc.source import Source
 from bpc.syntaxerrors import Mistake, explain
 from bpc.treebuilder import CALLBACKS
@@ -41,7 +34,7 @@ def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
     still checked. Nothing else is raised, whatever the text.
     """
     collecting = gc.isenabled()
-    gc.disable()  # nothing here makes cycles, and lark is three times as fast without
+    gc.disable()  # nothing here makes cycles
     try:
         lexemes, foreign = _read_tokens(source)
         diagnostics = [Problem("BP014", name=clip(x.text)).at(x.span) for x in foreign]
@@ -58,59 +51,42 @@ def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
             gc.enable()
 
 
-class _KeepUnknown:
-    """Keeps lark from dropping the terminal that no rule mentions: any other character."""
+def table_text() -> str:
+    """The text of bp.json, for the grammar and the lark that are there."""
+    from bpc import larktable
 
-    always_accept = ("UNKNOWN",)
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-@cache
-def _lark() -> Lark:
-    """lark with its table of the grammar, which stands in bp.json: making it takes ten times as long."""
-    table = json.loads(_packaged("bp.json"), object_hook=_with_numbers)
-    given: dict[str, Any] = {"transformer": CALLBACKS, "postlex": _KeepUnknown()}
-    if table["of"] == _stamp():
-        lark: Lark = cast(Any, Lark)._load_from_dict(table["data"], table["memo"], **given)
-        return lark
-    return Lark(_packaged("bp.lark"), parser="lalr", lexer="basic", **given)
+    grammar = _packaged("bp.lark")
+    return larktable.table_text(grammar, _stamp(grammar))
 
 
 def _packaged(name: str) -> str:
-    return files("bpc.grammar").joinpath(name).read_text(encoding="utf-8")
+    return (get_data("bpc.grammar", name) or b"").decode()
 
 
-def _with_numbers(table: dict[str, Any]) -> dict[Any, Any]:
-    """A part of a table, whose states and tokens are numbers: JSON has no keys but texts."""
-    return {int(k) if k.isdigit() else k: v for k, v in table.items()}
+def _stamp(grammar: str) -> str:
+    """What tells grammars apart."""
+    return f"{crc32(grammar.encode()):08x}"
 
 
-def _stamp() -> str:
-    """What a table is of: the version of lark and the grammar."""
-    return f"{lark_version} {sha256(_packaged('bp.lark').encode()).hexdigest()}"
+@cache
+def _grammar() -> dict[str, Any]:
+    """bp.json, or what would stand there where the grammar has changed."""
+    found: dict[str, Any] = json.loads(_packaged("bp.json"))
+    if found["of"] != _stamp(_packaged("bp.lark")):
+        found = json.loads(table_text())
+    return found
 
 
-def table_text() -> str:
-    """The text of bp.json, for the grammar and the lark that are there."""
-    keep = cast(Any, _KeepUnknown())
-    lark = cast(Any, Lark(_packaged("bp.lark"), parser="lalr", lexer="basic", postlex=keep))
-    data, memo = lark.memo_serialize([TerminalDef, Rule])
-    data["options"]["postlex"] = None
-    return json.dumps({"of": _stamp(), "data": data, "memo": memo}, separators=(",", ":")) + "\n"
+@cache
+def _table() -> Table:
+    return Table(_grammar(), vars(CALLBACKS))
 
 
 @cache
 def _terminals() -> tuple[re.Pattern[str], dict[str, str], frozenset[str]]:
-    """One pattern, a group for each terminal; the words among them, and those to leave out."""
-    terminals = sorted(
-        _lark().terminals,
-        key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name),
-    )
-    words = {t.pattern.value: t.name for t in terminals if t.pattern.value.isalpha()}
-    groups = [f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals]
-    return re.compile("|".join(groups)), words, frozenset(cast(Any, _lark()).lexer_conf.ignore)
+    """One pattern, a group for each terminal; the words among names, and what to leave out."""
+    grammar = _grammar()
+    return re.compile(grammar["pattern"]), grammar["words"], frozenset(grammar["ignored"])
 
 
 def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Lexeme]]:
@@ -128,66 +104,6 @@ def _read_tokens(source: Source) -> tuple[list[Lexeme], list[Lexeme]]:
     return lexemes, [x for x in lexemes if x.type == "NAME" and not x.text.isascii()]
 
 
-class _Unexpected(Exception):
-    """The next token does not fit."""
-
-
-#: for each state, by the type of the next token or the name of the last rule: the state after it,
-#: or the rule that ends (how many values it takes, its name, what makes one value of them)
-Table = list[dict[str, Any]]
-
-
-@cache
-def _table() -> Table:
-    conf = cast(Any, _lark().parse_interactive().parser_state).parse_conf
-    table: Table = [{} for _ in conf.states]
-    for state, actions in conf.states.items():
-        for type, (_, arg) in actions.items():
-            step = arg if isinstance(arg, int) else _reduction(arg, conf.callbacks)
-            table[state][str(type)] = step  # lark's own strings compare slowly
-    return table
-
-
-def _reduction(
-    rule: Any, callbacks: dict[Any, Any]
-) -> tuple[int, str, Callable[[list[Any]], Any] | None]:
-    """The step that ends a rule; one that only passes its child on makes nothing."""
-    passes_on = rule.options.expand1 and not rule.alias and len(rule.expansion) == 1
-    return len(rule.expansion), str(rule.origin.name), None if passes_on else callbacks[rule]
-
-
-def _advance(table: Table, states: list[int], values: list[Any], lexeme: Lexeme) -> None:
-    """Take one token, after all rules that end before it; _Unexpected."""
-    type = lexeme.type
-    while True:
-        step = table[states[-1]].get(type)
-        if step.__class__ is int:
-            states.append(step)
-            values.append(lexeme)
-            return
-        if step is None:
-            raise _Unexpected
-        count, origin, make = step
-        if make is None:
-            states[-1] = _passed_on(states[-2], states[-1], type)
-            continue
-        first = len(values) - count
-        values[first:] = [make(values[first:])]
-        del states[len(states) - count :]
-        states.append(table[states[-1]][origin])
-
-
-@cache
-def _passed_on(below: int, state: int, type: str) -> int:
-    """The state once all rules have ended that only pass one value on: a name that is a sum."""
-    table = _table()
-    while True:
-        step = table[state].get(type)
-        if step.__class__ is not tuple or step[2] is not None:
-            return state
-        state = table[below][step[1]]
-
-
 class _Reader:
     """Feeds fragments to the parser, which stands after the last right statement at any time.
 
@@ -196,8 +112,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
-        self.parser = _lark().parse_interactive()
-        self.outer: list[InteractiveParser | None] = []  # for each open block, where to go back to
+        self.parser = Stack(_table())
+        self.outer: list[Stack | None] = []  # for each open block, where to go back to
         self.head_may_follow = False
         self.lost: set[str] = set()  # the names in what is wrong, which it may define
 
@@ -216,60 +132,49 @@ class _Reader:
             if not right:
                 self.parser = _in_a_block(lexemes[-1])
         elif not right and lexemes[-1].type != "RBRACE":
-            self.parser.feed_token(_token(replace(lexemes[-1], type="_NEWLINE")))
+            self.parser.take(replace(lexemes[-1], type="_NEWLINE"))
         self.head_may_follow = not right and not opens
 
     def finish(self, source: Source) -> tuple[syntax.Statement, ...]:
         """The statements of the file, once all fragments are read."""
-        end = Lexeme("$END", "", source, len(source.text), len(source.text))
-        statements: tuple[syntax.Statement, ...] = self.parser.feed_token(_token(end))
+        self.parser.take(Lexeme("$END", "", source, len(source.text), len(source.text)))
+        statements: tuple[syntax.Statement, ...] = self.parser.values[0]
         return statements
 
     def _leave_block(self, closer: Lexeme) -> None:
         outer = self.outer.pop()
         if outer is None:
-            self.parser.feed_token(_token(closer))
+            self.parser.take(closer)
         else:
             self.parser = outer
 
     def _feed(self, lexemes: list[Lexeme]) -> bool:
         """Parse a fragment; where it is wrong, report it and leave the parser as it was."""
-        state = self.parser.parser_state
-        states, values = state.state_stack, state.value_stack
-        saved = states[:], values[:]
-        # lark adds a statement to the list of those before it in place
-        lists = [(v.children, len(v.children)) for v in values if isinstance(v, Tree)]
-        table = _table()
+        stack = self.parser
+        back = stack.mark()
         place = 0
         try:
             for place, lexeme in enumerate(lexemes):
-                _advance(table, states, values, lexeme)
-                if lexeme.type in NESTING and _too_deep(values):
+                stack.take(lexeme)
+                if lexeme.type in NESTING and _too_deep(stack.values):
                     raise BpcError([Problem("BP008", limit=NESTING_LIMIT).at(lexeme.span)])
             return True
         except BpcError as error:
             self.diagnostics += error.diagnostics
-        except _Unexpected:
+        except Unexpected:
             if not (self.head_may_follow and place == 0 and lexemes[0].type == "LBRACE"):
-                accepts = frozenset(cast(Any, self.parser).accepts())
-                self.diagnostics.append(explain(Mistake(lexemes, place, accepts, values)))
-        states[:], values[:] = saved
-        for children, length in lists:
-            del children[length:]
+                mistake = Mistake(lexemes, place, stack.accepts(), stack.values)
+                self.diagnostics.append(explain(mistake))
+        back()
         return False
 
 
-def _in_a_block(opener: Lexeme) -> InteractiveParser:
+def _in_a_block(opener: Lexeme) -> Stack:
     """A parser that has read the head of some block: `def f() {`."""
-    parser = _lark().parse_interactive()
+    parser = Stack(_table())
     for type in ("DEF", "NAME", "LPAR", "RPAR", "LBRACE"):
-        parser.feed_token(_token(replace(opener, type=type)))
+        parser.take(replace(opener, type=type))
     return parser
-
-
-def _token(lexeme: Lexeme) -> Token:
-    """The parser asks a token for nothing but its type."""
-    return cast(Token, lexeme)
 
 
 def _too_deep(values: list[Any]) -> bool:

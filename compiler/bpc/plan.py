@@ -6,32 +6,33 @@ h = np.tanh(x.dot(W))      x.dot(W) goes to a Buffer, and h takes its place ther
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bpc.ir import Equation, Function, Var
+from bpc.record import record
 from bpc.types import Size, Type
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Buffer:
     """Memory of a workspace, for one value of this type after the other."""
 
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Given:
     """Memory that the caller gives for a result; where he gives none, NumPy makes it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Step:
     """The entry of a loop's step in one of the loop's stacks."""
 
     stack: Var
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Slice:
     """Some entries of an array that is joined of parts: (start, count, step) along each axis."""
 
@@ -51,7 +52,7 @@ def home(places: Mapping[Var, Place], var: Var) -> Place | None:
     return place
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Carries:
     """How a loop updates its carries."""
 
@@ -61,7 +62,7 @@ class Carries:
     totals: Mapping[Var, Var] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Tiling:
     """A function that goes through its rows a tile at a time: see schedule/tiles.py."""
 
@@ -82,7 +83,7 @@ class Tiling:
     loops: tuple[tuple[Size, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Plan:
     """A function as it is to be printed.
 

@@ -8,20 +8,21 @@ equal values. Division is exact: `D/heads` has the monomial `D * heads^-1`, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import floor, lcm
 
+from bpc.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, eq=True)
 class Floor:
     """The atom floor(inner): inner holds no whole part."""
 
     inner: Size
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Reciprocal:
     """The atom 1/inner, where inner is a sum."""
 
@@ -39,19 +40,22 @@ class SizeTooLarge(Exception):
 
 
 Monomial = tuple[tuple[Atom, int], ...]
+Coefficient = (
+    int | Fraction
+)  # a coefficient: an int where it is whole, which is almost always, and quick
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Size:
     """A sum of monomials with rational coefficients, sorted, without zeros."""
 
-    terms: tuple[tuple[Monomial, Fraction], ...]
+    terms: tuple[tuple[Monomial, Coefficient], ...]
 
     @property
-    def constant(self) -> Fraction | None:
+    def constant(self) -> Coefficient | None:
         """The number that this size is, if no dim stands in it."""
         if not self.terms:
-            return Fraction(0)
+            return 0
         if len(self.terms) == 1 and not self.terms[0][0]:
             return self.terms[0][1]
         return None
@@ -80,19 +84,20 @@ class Size:
 
     def evaluate(self, dims: Mapping[str, int]) -> Fraction:
         """The number for given dims. KeyError for a dim that is not given; ZeroDivisionError."""
-        total = Fraction(0)
+        total: Coefficient = 0
         for monomial, coefficient in self.terms:
             product = coefficient
             for atom, power in monomial:
+                base: Coefficient
                 if isinstance(atom, str):
-                    base = Fraction(dims[atom])
+                    base = int(dims[atom])
                 elif isinstance(atom, Floor):
-                    base = Fraction(floor(atom.inner.evaluate(dims)))
+                    base = floor(atom.inner.evaluate(dims))
                 else:
                     base = 1 / atom.inner.evaluate(dims)
-                product *= base**power
+                product *= base**power if power > 0 else 1 / Fraction(base) ** -power
             total += product
-        return total
+        return Fraction(total)
 
     def substitute(self, sizes: Mapping[str, Size]) -> Size:
         """The same with sizes in place of dims."""
@@ -112,9 +117,11 @@ class Size:
         return total
 
     def __add__(self, other: Size) -> Size:
+        if not self.terms or not other.terms:
+            return self if self.terms else other
         terms = dict(self.terms)
         for monomial, coefficient in other.terms:
-            terms[monomial] = terms.get(monomial, Fraction(0)) + coefficient
+            terms[monomial] = terms.get(monomial, 0) + coefficient
         return _make(terms)
 
     def __neg__(self) -> Size:
@@ -125,18 +132,15 @@ class Size:
 
     def __mul__(self, other: Size) -> Size:
         """Raises SizeTooLarge, as all that computes sizes does."""
-        terms: dict[Monomial, Fraction] = {}
+        if self.terms == _ONE or other.terms == _ONE:
+            return self if other.terms == _ONE else other
+        terms: dict[Monomial, Coefficient] = {}
         if len(self.terms) * len(other.terms) > MOST_PARTS**2 // 8:
             raise SizeTooLarge
         for left, a in self.terms:
             for right, b in other.terms:
-                powers = dict(left)
-                for atom, power in right:
-                    powers[atom] = powers.get(atom, 0) + power
-                monomial = tuple(
-                    sorted(((a, p) for a, p in powers.items() if p), key=lambda x: _key(x[0]))
-                )
-                terms[monomial] = terms.get(monomial, Fraction(0)) + a * b
+                monomial = _times(left, right) if left and right else left or right
+                terms[monomial] = terms.get(monomial, 0) + a * b
         return _make(terms)
 
     def __truediv__(self, other: Size) -> Size:
@@ -145,18 +149,20 @@ class Size:
             raise ZeroDivisionError
         if len(other.terms) == 1:
             monomial, coefficient = other.terms[0]
-            return self * Size(((tuple((a, -p) for a, p in monomial), 1 / coefficient),))
+            factor = 1 / Fraction(coefficient)
+            whole = factor.numerator if factor.denominator == 1 else factor
+            return self * Size(((tuple((a, -p) for a, p in monomial), whole),))
         if self == other:
             return size(1)
         return self * dim_of(Reciprocal(other))
 
     def floor(self) -> Size:
         """Rounded down."""
-        whole: dict[Monomial, Fraction] = {}
-        rest: dict[Monomial, Fraction] = {}
+        whole: dict[Monomial, Coefficient] = {}
+        rest: dict[Monomial, Coefficient] = {}
         for monomial, coefficient in self.terms:
-            if Size(((monomial, Fraction(1)),)).whole:
-                whole[monomial] = Fraction(floor(coefficient))
+            if Size(((monomial, 1),)).whole:
+                whole[monomial] = floor(coefficient)
                 rest[monomial] = coefficient - floor(coefficient)
             else:
                 rest[monomial] = coefficient
@@ -196,8 +202,10 @@ class Size:
 
     def _over_common(
         self,
-    ) -> tuple[list[tuple[Monomial, Fraction]], list[tuple[Atom | int, int]]]:
+    ) -> tuple[list[tuple[Monomial, Coefficient]], list[tuple[Atom | int, int]]]:
         """Numerator terms without fractions, and the factors of the common denominator."""
+        if self.whole:
+            return list(self.terms), []
         scale = lcm(*(c.denominator for _, c in self.terms))
         lowest: dict[Atom, int] = {}
         for monomial, _ in self.terms:
@@ -206,14 +214,14 @@ class Size:
                     lowest[atom] = max(lowest.get(atom, 0), power)
                 elif power < 0:
                     lowest[atom] = max(lowest.get(atom, 0), -power)
-        below = Size(((tuple(sorted(lowest.items(), key=lambda x: _key(x[0]))), Fraction(scale)),))
-        multiplier = _make({(): Fraction(scale)})
+        below = Size(((tuple(sorted(lowest.items(), key=lambda x: _key(x[0]))), scale),))
+        multiplier = size(scale)
         factors: list[tuple[Atom | int, int]] = [(scale, 1)] if scale != 1 else []
         for atom, power in below.terms[0][0]:
             base = atom.inner if isinstance(atom, Reciprocal) else dim_of(atom)
             for _ in range(power):
                 if isinstance(atom, Reciprocal):
-                    multiplier = multiplier * Size(((((atom, -1),), Fraction(1)),))
+                    multiplier = multiplier * Size(((((atom, -1),), 1),))
                 else:
                     multiplier = multiplier * base
             factors.append((atom, power))
@@ -239,7 +247,7 @@ def _pad(operator: str, times: str) -> str:
 
 
 def _sum(
-    terms: Iterable[tuple[Monomial, Fraction]],
+    terms: Iterable[tuple[Monomial, Coefficient]],
     name: Callable[[str], str],
     divide: str,
     times: str,
@@ -276,8 +284,15 @@ def _key(atom: Atom) -> tuple[int, str]:
     return (0, atom) if isinstance(atom, str) else (1, str(atom.inner))
 
 
-def _make(terms: Mapping[Monomial, Fraction]) -> Size:
-    kept = [(m, c) for m, c in terms.items() if c]
+def _times(left: Monomial, right: Monomial) -> Monomial:
+    powers = dict(left)
+    for atom, power in right:
+        powers[atom] = powers.get(atom, 0) + power
+    return tuple(sorted(((a, p) for a, p in powers.items() if p), key=lambda x: _key(x[0])))
+
+
+def _make(terms: Mapping[Monomial, Coefficient]) -> Size:
+    kept = [(m, c if c.denominator != 1 else c.numerator) for m, c in terms.items() if c]
     if len(kept) > 1:
         kept.sort(key=lambda t: (-sum(p for _, p in t[0]), [(_key(a), -p) for a, p in t[0]]))
     parts = sum(_parts(monomial) for monomial, _ in kept)
@@ -296,17 +311,21 @@ def _parts(monomial: Monomial) -> int:
     """
     count = 1
     for atom, power in monomial:
-        inside = 1
-        if not isinstance(atom, str):
-            inside += sum(_parts(m) for m, _ in atom.inner.terms)
+        if isinstance(atom, str):
+            count += abs(power)
+            continue
+        inside = 1 + sum(_parts(m) for m, _ in atom.inner.terms)
         count += abs(power) * inside * (4 if isinstance(atom, Reciprocal) else 1)
     return count
+
+
+_ONE: tuple[tuple[Monomial, Coefficient], ...] = (((), 1),)
 
 
 @lru_cache(maxsize=4096)
 def size(number: int) -> Size:
     """The size that is this number."""
-    return Size((((), Fraction(number)),)) if number else Size(())
+    return Size((((), number),)) if number else Size(())
 
 
 @lru_cache(maxsize=4096)
@@ -317,7 +336,7 @@ def dim(name: str) -> Size:
 
 def dim_of(atom: Atom) -> Size:
     """The size that is one atom."""
-    return Size(((((atom, 1),), Fraction(1)),))
+    return Size(((((atom, 1),), 1),))
 
 
 def product(sizes: Iterable[Size]) -> Size:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from bpc.record import record
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Source:
     """A program's text under the name that messages give it."""
 
@@ -39,7 +41,7 @@ class Source:
         return self.text[start:end].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Span:
     """The half-open range [start, end) of offsets into a source's text."""
 

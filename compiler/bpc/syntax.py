@@ -5,12 +5,11 @@ Every node knows its span. Superscript or index (`w[1]`) is not decided here: bo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bpc.record import record
 from bpc.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Node:
     """Anything with a place in the text."""
 
@@ -20,35 +19,35 @@ class Node:
 # Expressions
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Number(Node):
     """`2`, `1.5`, `1_000`: an int where the text is one, else a float."""
 
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Truth(Node):
     """`true` or `false`."""
 
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Text(Node):
     """`"ij,jk->ik"`: exists for einsum alone."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Name(Node):
     """A plain name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Unary(Node):
     """`-x` or `not x`."""
 
@@ -56,7 +55,7 @@ class Unary(Node):
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Binary(Node):
     """Operators `+ - * / @ ^ < <= > >= == != and or`."""
 
@@ -65,7 +64,7 @@ class Binary(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Conditional(Node):
     """`then if condition else otherwise`."""
 
@@ -74,7 +73,7 @@ class Conditional(Node):
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Slice(Node):
     """`start:stop:step` inside an index."""
 
@@ -83,17 +82,17 @@ class Slice(Node):
     step: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class New(Node):
     """`new` inside an index: a fresh axis of size 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Ellipsis_(Node):
     """`...` inside an index: as many full slices as fit."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Index(Node):
     """`base[items]`: a superscript or an index, as the scope says."""
 
@@ -101,7 +100,7 @@ class Index(Node):
     items: tuple[Expr | Slice | New | Ellipsis_, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Attribute(Node):
     """`base.name`: `x.T`, `conv1.W`, `nn.dense`."""
 
@@ -109,7 +108,7 @@ class Attribute(Node):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Argument(Node):
     """One argument of a call; `name` is None where it is positional."""
 
@@ -117,7 +116,7 @@ class Argument(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Call(Node):
     """`function(arguments)`."""
 
@@ -125,14 +124,14 @@ class Call(Node):
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Tuple(Node):
     """`(a, b)`, or the list `[a, b]` that gives a shape."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class As(Node):
     """`call as name` or `call as name[l]`: names a layer's call."""
 
@@ -159,7 +158,7 @@ Expr = (
 # Parts of statements
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Target(Node):
     """A name being defined, with its superscript if it has one."""
 
@@ -167,7 +166,7 @@ class Target(Node):
     superscript: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class TypeExpr(Node):
     """`[N, 64]`, `int[N]`, `bool`: kind is `real`, `int` or `bool`."""
 
@@ -175,7 +174,7 @@ class TypeExpr(Node):
     shape: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Declarator(Node):
     """`w[1]: [64, H] = 2 ~ normal(0.1)`; initialiser is a Name or a Call."""
 
@@ -185,7 +184,7 @@ class Declarator(Node):
     initialiser: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Parameter(Node):
     """A formal parameter of a `def` or `layer`."""
 
@@ -196,35 +195,35 @@ class Parameter(Node):
 # Statements
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Dim(Node):
     """`dim N, H = 64`: declarators carry target and value alone."""
 
     items: tuple[Declarator, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Const(Node):
     """`const eps = 1e-5`: declarators carry target and value alone."""
 
     items: tuple[Declarator, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Input(Node):
     """`input x: [N, 64], y = 2`."""
 
     items: tuple[Declarator, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Param(Node):
     """`param W: [64, H] ~ he, b = 8`."""
 
     items: tuple[Declarator, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Assign(Node):
     """`a = expr` or `a, b = expr`."""
 
@@ -232,7 +231,7 @@ class Assign(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Cost(Node):
     """`cost J = expr`."""
 
@@ -240,14 +239,14 @@ class Cost(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Output(Node):
     """`output p = expr`, or `output p, q`, where each value is None."""
 
     items: tuple[tuple[Target, Expr | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Def(Node):
     """`def` (or, with owns_parameters, `layer`): `= expr` is a body of one Return."""
 
@@ -257,14 +256,14 @@ class Def(Node):
     owns_parameters: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Return(Node):
     """`return expr` or `return a, b` (then a Tuple)."""
 
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class For(Node):
     """`for l in low..high { ... }`, both bounds included."""
 
@@ -274,7 +273,7 @@ class For(Node):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Scan(Node):
     """`scan t in low..high carry (h = e) { ... }`."""
 
@@ -285,7 +284,7 @@ class Scan(Node):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Emit(Node):
     """`emit hs = h` inside a scan."""
 
@@ -293,7 +292,7 @@ class Emit(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Use(Node):
     """`use nn`."""
 
@@ -305,7 +304,7 @@ Statement = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Model:
     """A whole file; `lost` are the names in statements that are wrong and left out."""
 

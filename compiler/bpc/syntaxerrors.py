@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from bpc.diagnostics import Diagnostic, Problem, clip, did_you_mean
 from bpc.fragments import STATEMENTS, Lexeme
+from bpc.record import record
 from bpc.source import Span
 
 WORDS = {"NAME": "a name", "IN": "`in`", "RANGE": "`..`", "ELSE": "`else`", "CARRY": "`carry`"}
@@ -29,7 +29,7 @@ INSTEAD = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Mistake:
     """The token at `place` does not fit: what would, and the parser's stack there."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from bpc.record import record
 from bpc.sizes import Size, SizeTooLarge, dim, product, size
 
 __all__ = [
@@ -13,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Axis:
     """One axis of a shape.
 
@@ -36,7 +37,7 @@ Shape = tuple[Axis, ...]
 KINDS = ("bool", "int", "real")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Type:
     """An array type: kind `bool`, `int` or `real`, and a shape."""
 

@@ -11,7 +11,6 @@ example is the cost itself where that example is all the data.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeGuard
 
 from bpc.diagnostics import BpcError, Diagnostic, Problem
@@ -19,6 +18,7 @@ from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.ops.rows import MEAN, SUM, Meets, rows_of
+from bpc.record import record
 from bpc.sizes import dim_of
 from bpc.source import Span
 from bpc.types import Shape, Size, dim
@@ -39,7 +39,7 @@ class Mixed(Exception):
         super().__init__(why)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Axes:
     """The size that examples are counted by."""
 

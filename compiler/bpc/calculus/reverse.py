@@ -12,17 +12,17 @@ machine learning: a survey", 2018.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bpc.calculus import loops
 from bpc.calculus.activity import active
 from bpc.ir import Atom, Equation, Function, Literal, Var, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.ops.loops import Loop
+from bpc.record import record
 from bpc.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Pullback:
     """A function and its adjoint: equations, and a cotangent for each variable asked for.
 
@@ -180,8 +180,9 @@ class _Reverse:
 
     def renamed_equation(self, e: Equation) -> Equation:
         """An equation with its variables as they are called now."""
-        args = tuple([self.rename(a) for a in e.args])
-        outs = tuple([self.renamed.get(o, o) for o in e.outs])
-        if args == e.args and outs == e.outs:
+        renamed = self.renamed
+        if renamed.keys().isdisjoint(e.args) and renamed.keys().isdisjoint(e.outs):
             return e
+        args = tuple([self.rename(a) for a in e.args])
+        outs = tuple([renamed.get(o, o) for o in e.outs])
         return Equation(e.op, args, outs, e.span, e.attrs, e.adjoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
+from pkgutil import get_data
 
 _NAME = re.compile(r"\b_[a-z]\w*")
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"\b_[a-z]\w*")
 @cache
 def functions(package: str, module: str) -> dict[str, str]:
     """Name to source text of the functions of a module."""
-    text = files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")
+    text = (get_data(package, f"{module}.py") or b"").decode()
     parts = re.split(r"(?<=\n\n\n)(?=\S)", text)
     found = {}
     for part in parts:

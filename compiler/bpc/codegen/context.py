@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from bpc.codegen.names import Names
@@ -12,6 +12,7 @@ from bpc.ir import Argument, Atom, Equation, Function, Literal, Program, Var
 from bpc.ops.dropout import drops
 from bpc.ops.loops import Loop
 from bpc.plan import Plan
+from bpc.record import record
 from bpc.source import Source, Span
 from bpc.types import Size, Type
 
@@ -45,7 +46,7 @@ def bare(length: Size) -> str | None:
     return next(iter(dims)) if len(dims) == 1 and str(length) in dims else None
 
 
-@dataclass(slots=True)
+@record()
 class Writer:
     """One module being written."""
 

@@ -3,7 +3,8 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from bpc.record import record
 
 CONDITIONAL, OR, AND, NOT, COMPARE, BIT_OR, BIT_AND, SUM, PRODUCT, UNARY, POWER, ATOM = range(12)
 
@@ -24,7 +25,7 @@ _UNHUGGED = re.compile(r"(?<=\w)\*\*(?=[-+~]?[^\W\d]\w*(?:[ .][^\W\d]\w*)* ?[(\[
 _PLAIN_BOUND = re.compile(rf"[-+~]*(?:[^\W\d]\w*|{_NUMBER})")
 
 
-@dataclass(slots=True)
+@record()
 class Code:
     """A rendered Python expression, which nobody changes (`frozen` makes it four times as slow).
 

@@ -9,7 +9,6 @@ return J
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from bpc.codegen import layout, workspaces
 from bpc.codegen.context import Writer
@@ -19,6 +18,7 @@ from bpc.codegen.workspaces import Call
 from bpc.codegen.wrappers import named, takes_rng
 from bpc.ir import Atom, Function, Var
 from bpc.plan import Buffer, Given, Plan, home
+from bpc.record import record
 
 
 class Part:
@@ -47,7 +47,7 @@ class Part:
         return [(i, r) for i, r in found if home(places, r) == Given()]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Text:
     """What stands in a function, and what it takes."""
 

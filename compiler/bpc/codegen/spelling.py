@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bpc.codegen import expression as e
 from bpc.codegen.expression import Code
 from bpc.ir import Literal
+from bpc.record import record
 from bpc.types import Axis, Size, Type, size
 
 Item = tuple[Size, Size, int]
 LARGEST_POWER = 64  # that is computed by squaring
 
 
-@dataclass(slots=True)
+@record()
 class Term:
     """A rendered argument and the type of what it stands for."""
 
@@ -38,7 +39,7 @@ def _plain(piece: Piece) -> Code | str:
     return piece.code if isinstance(piece, Term) else piece
 
 
-@dataclass(slots=True)
+@record()
 class Speller:
     """Renders operators; remembers what the file must import and carry."""
 

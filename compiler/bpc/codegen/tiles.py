@@ -18,7 +18,6 @@ The mathematics of the rows stands in `_cost_tile`, for as many rows as it is gi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from bpc.codegen import layout, workspaces
 from bpc.codegen.context import Writer
@@ -27,10 +26,11 @@ from bpc.codegen.workspaces import Call, Tiled
 from bpc.codegen.wrappers import takes_rng
 from bpc.ir import Function, Var, variables
 from bpc.plan import Buffer, Plan, Tiling
+from bpc.record import record
 from bpc.types import Size, product, size
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Tile:
     """The function of one tile, printed."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bpc.ir import Equation
 from bpc.ops.loops import Loop
+from bpc.record import record
 
 if TYPE_CHECKING:
     from bpc.codegen.kernel import Kernel
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Line:
     """An equation that has a line of its own, and what its result is assigned to."""
 
@@ -23,7 +23,7 @@ class Line:
     written: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Round:
     """A loop: the names of its results, its steps, and names that get new values after a step."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bpc.codegen import layout
 from bpc.codegen.context import Writer
@@ -17,10 +16,11 @@ from bpc.codegen.kernel import Kernel
 from bpc.codegen.names import Names
 from bpc.ir import Argument
 from bpc.plan import Buffer, Plan
+from bpc.record import record
 from bpc.types import Type
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Call:
     """What a kernel takes besides the arguments of the model."""
 
@@ -47,7 +47,7 @@ def _called(w: Writer, type: Type) -> str:
     return name if type.kind == "real" else f"{name}_{type.kind}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Tiled:
     """What the workspace of a function with tiles has besides."""
 

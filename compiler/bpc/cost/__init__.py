@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from bpc.codegen.module import TILE_BYTES
 from bpc.cost.formula import USUAL, Formula
@@ -19,12 +18,13 @@ from bpc.cost.saved import bytes_of, saved
 from bpc.cost.work import flops
 from bpc.ir import Program, Var
 from bpc.plan import Plan
+from bpc.record import record
 from bpc.sizes import SizeTooLarge
 
 WIDTH = 88
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Cost:
     """What one function costs."""
 
@@ -32,7 +32,7 @@ class Cost:
     peak: Peak
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Contract:
     """What a program costs: each of its functions, and what the gradient saves."""
 

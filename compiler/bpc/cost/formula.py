@@ -7,10 +7,9 @@ itemsize*(2*N*H) + 8*N  bytes: what stands with the size of a float is together
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 
 from bpc.ops.cost import ITEM
-from bpc.sizes import Monomial, Size, SizeTooLarge
+from bpc.sizes import Coefficient, Monomial, Size, SizeTooLarge
 
 ONE_ITEM = ITEM.terms[0][0][0][0]
 #: what a dim is where nobody says: formulas are written with their largest terms first
@@ -19,13 +18,12 @@ WIDEST = 10**9
 #: of a function's peak: how many formulas there may be, and how long they are
 MOST_MOMENTS = 24
 MOST_TERMS = 64
-ZERO = Fraction(0)
 
 
 class Formula:
     """A sum of terms, which more is added to."""
 
-    def __init__(self, terms: Mapping[Monomial, Fraction] | None = None) -> None:
+    def __init__(self, terms: Mapping[Monomial, Coefficient] | None = None) -> None:
         self.terms = dict(terms or {})
 
     @staticmethod
@@ -37,7 +35,7 @@ class Formula:
         """Add to it, or take away; the same."""
         pairs = amount.terms.items() if isinstance(amount, Formula) else amount.terms
         for monomial, coefficient in pairs:
-            total = self.terms.get(monomial, ZERO) + (
+            total = self.terms.get(monomial, 0) + (
                 coefficient if times == 1 else coefficient * times
             )
             if total:
@@ -90,7 +88,7 @@ class Formula:
             target.terms[tuple(powers.items()) if power == 1 else monomial] = coefficient
         return inside, rest
 
-    def ordered(self) -> list[tuple[Monomial, Fraction]]:
+    def ordered(self) -> list[tuple[Monomial, Coefficient]]:
         """The terms, the largest first."""
         return sorted(self.terms.items(), key=lambda t: (-abs(_usual(t)), str(Size((_plain(t),)))))
 
@@ -118,7 +116,7 @@ def _contains(larger: Monomial, smaller: Monomial) -> bool:
     return all(p >= 0 and (not p or isinstance(a, str)) for a, p in powers.items())
 
 
-def _usual(term: tuple[Monomial, Fraction]) -> float:
+def _usual(term: tuple[Monomial, Coefficient]) -> float:
     """About how large a term is where all dims are."""
     amount = Size((term,))
     try:
@@ -127,15 +125,16 @@ def _usual(term: tuple[Monomial, Fraction]) -> float:
         return 0.0
 
 
-def _plain(term: tuple[Monomial, Fraction]) -> tuple[Monomial, Fraction]:
-    return term[0], Fraction(1)
+def _plain(term: tuple[Monomial, Coefficient]) -> tuple[Monomial, Coefficient]:
+    return term[0], 1
 
 
-def _text(terms: Sequence[tuple[Monomial, Fraction]], width: int) -> str:
+def _text(terms: Sequence[tuple[Monomial, Coefficient]], width: int) -> str:
     """Terms as text, the first at least."""
     text = ""
     for i, (monomial, coefficient) in enumerate(terms):
-        term = Size(((monomial, abs(coefficient)),)).format(str)
+        size = coefficient if coefficient > 0 else -coefficient
+        term = Size(((monomial, size),)).format(str)
         sign = ("-" if coefficient < 0 else "") if not text else " - " if coefficient < 0 else " + "
         last = i == len(terms) - 1
         if text and len(text) + len(sign) + len(term) + (0 if last else 6) > width:

@@ -12,7 +12,7 @@ results do. Which moment is the worst may depend on the dims: several formulas m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bpc.codegen.kernel import Kernel
 from bpc.codegen.trace import Line, Round
@@ -22,6 +22,7 @@ from bpc.ir import Atom, Equation, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.cost import ITEM, nbytes
 from bpc.plan import Given, Plan, home
+from bpc.record import record
 from bpc.types import Size, Type, size
 
 #: operators that give back what they were given
@@ -33,7 +34,7 @@ DEEP = 3
 Printed = Mapping[Plan, Kernel]
 
 
-@dataclass(slots=True, eq=False)
+@record()
 class Block:
     """Memory of one value, and how many names and lines hold it."""
 
@@ -41,7 +42,7 @@ class Block:
     holders: int = 1
 
 
-@dataclass(slots=True)
+@record()
 class Lines:
     """Goes through the lines of a kernel."""
 

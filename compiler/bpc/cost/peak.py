@@ -10,7 +10,6 @@ With tiles they depend on the rows of a tile, which a module counts as a workspa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from bpc.codegen.tiles import passing
 from bpc.cost.formula import ONE_ITEM, USUAL, WIDEST, Formula, largest
@@ -18,13 +17,14 @@ from bpc.cost.memory import Printed, fresh, given, workspace
 from bpc.ir import Var
 from bpc.ops.cost import ITEM, nbytes
 from bpc.plan import Plan, Tiling
+from bpc.record import record
 from bpc.types import Size, dim, size
 
 #: the rows of the last tile, where they are fewer: no name of the language is like this
 REST = "last rows"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Tiles:
     """How many rows a tile has."""
 
@@ -46,7 +46,7 @@ class Tiles:
         return -(-total // -(-total // rows))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Peak:
     """The bytes at the moments that may be the worst."""
 

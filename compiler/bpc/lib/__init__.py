@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pkgutil import get_data
 
 from bpc.source import Source
 
@@ -14,4 +14,4 @@ def source(name: str) -> Source | None:
     if name not in NAMES:
         return None
     file = f"{name}.bp"
-    return Source(file, files("bpc.lib").joinpath(file).read_text(encoding="utf-8"))
+    return Source(file, (get_data("bpc.lib", file) or b"").decode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, NoReturn
 
 from bpc import syntax
@@ -13,6 +13,7 @@ from bpc.lower.instances import Instance
 from bpc.lower.scope import Key, Scope, spelling
 from bpc.lower.values import Module, known
 from bpc.ops import Builder
+from bpc.record import record
 from bpc.source import Span
 from bpc.types import SizeTooLarge
 
@@ -52,7 +53,7 @@ def rule(kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return put
 
 
-@dataclass(slots=True)
+@record()
 class Context:
     """The state of one lowering."""
 

@@ -8,14 +8,15 @@ makes the instance `block[1].up`; the keys of its params begin with `block1.up.`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bpc.lower.scope import Key, Scope, spelling, text
+from bpc.record import record
 from bpc.source import Span
 
 
-@dataclass(slots=True, eq=False)
+@record()
 class Instance:
     """One call of a layer, with its params and the calls inside it; or the file, without a name.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from bpc.record import record
 
 Key = tuple[str, int | None]
 
@@ -29,7 +31,7 @@ def text(key: Key) -> str:
     return name if superscript is None else f"{name}[{superscript}]"
 
 
-@dataclass(slots=True)
+@record()
 class Scope:
     """One scope: the file, a function's body, or a round of a `for` (then `local`).
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bpc import syntax
@@ -18,10 +18,11 @@ from bpc.lower.context import Context
 from bpc.lower.scope import Key
 from bpc.ops import Expr
 from bpc.ops.cutting import cut
+from bpc.record import record
 from bpc.types import Size, size
 
 
-@dataclass(slots=True)
+@record(eq=True)
 class Frame:
     """A loop whose body is being read."""
 

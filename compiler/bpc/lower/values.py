@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bpc import syntax
 from bpc.diagnostics import clip
 from bpc.lower.scope import Scope
 from bpc.ops import Expr
+from bpc.record import record
 from bpc.types import Size, show
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class DimValue:
     """A dim: its size, and its name as a label for `axis=`."""
 
@@ -21,14 +21,14 @@ class DimValue:
     size: Size
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Builtin:
     """A function of the language."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Function:
     """A `def` or `layer`, the scope that it stands in, and how much of that was defined before it.
 
@@ -46,7 +46,7 @@ class Function:
         return self.node.owns_parameters
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True)
 class Module:
     """What `use nn` brings in."""
 

@@ -9,9 +9,9 @@ code its spelling, the tests their cases and `bpc ops` its row.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from bpc.record import record
 from bpc.types import Size, Type
 
 #: (m, g, out, *args, **attrs) -> a cotangent, or None, for each argument
@@ -26,7 +26,7 @@ Spelling = str | Callable[..., Any]
 Requires = Callable[..., list[tuple[Size, str]]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Op:
     """An operator of the IR, a function of the language, or both."""
 

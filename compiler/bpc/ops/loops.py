@@ -11,15 +11,16 @@ carries and what it emits. With `reverse` the steps run from last to first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live, uses, variables
 from bpc.ops.base import Op, register
+from bpc.record import record
 from bpc.source import Span
 from bpc.types import Axis, Size, Type
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Loop:
     """A scan, taken apart."""
 

@@ -13,12 +13,13 @@ scalars leave what is added up and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Literal, Var, live, variables
 from bpc.ops import OPS, Builder, Expr
 from bpc.passes.rewrite import number
 from bpc.passes.simplify import MODEST
+from bpc.record import record
 
 #: what moves entries about, or stretches them
 MOVES = frozenset(("broadcast", "expand_dims", "reshape", "transpose"))
@@ -26,7 +27,7 @@ MOVES = frozenset(("broadcast", "expand_dims", "reshape", "transpose"))
 SCALED = frozenset(("mul", "div", "neg", "identity"))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Scaled:
     """An array that is `base` times a number and scalars; the base of a number alone is None."""
 

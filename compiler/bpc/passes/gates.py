@@ -10,17 +10,16 @@ array of gates for the way back, and their slopes are one array too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Expr
 from bpc.passes.rewrite import View, rewrite
+from bpc.record import record
 from bpc.types import Size, size
 
 Key = tuple[str, Atom, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Part:
     """A function of a part of an array: where it is along an axis, and the equation."""
 

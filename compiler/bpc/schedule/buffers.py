@@ -11,12 +11,13 @@ the same type may have it. In a loop, what is stacked is written into the stack.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from bpc.ir import Atom, Equation, Function, Literal, Var, live, variables
 from bpc.ops import OPS
 from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
+from bpc.record import record
 from bpc.schedule.carried import settled
 from bpc.schedule.filled import filled
 from bpc.schedule.labels import pointed
@@ -53,7 +54,7 @@ def assign(plan: Plan, given: bool = True) -> Plan:
     )
 
 
-@dataclass(slots=True)
+@record()
 class _Memory:
     """Buffers made so far, those that nobody uses, and the places of values."""
 

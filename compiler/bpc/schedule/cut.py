@@ -10,17 +10,18 @@ where it is computed with.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops.build import literal
 from bpc.ops.loops import Loop
+from bpc.record import record
 from bpc.schedule.rows import TOTAL, Found, inner
 from bpc.types import Axis, Size, Type, product
 
 
-@dataclass(slots=True)
+@record()
 class Cut:
     """Writes the equations of a function whose rows are known, for a tile of it."""
 

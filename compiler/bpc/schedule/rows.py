@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bpc.ir import Atom, Equation, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.ops.rows import BOTH, MEAN, SUM, Meets, Place, rows_of
+from bpc.record import record
 from bpc.source import Span
 from bpc.types import Axis, Shape, Size, dim, product, size
 
@@ -43,7 +44,7 @@ class Mixed(Exception):
         super().__init__(why)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Rows:
     """The dim that counts all rows, and the one that counts those at hand."""
 
@@ -83,7 +84,7 @@ class Rows:
         return Axis(self.count(axis.size), label, axis.stretch)
 
 
-@dataclass(slots=True)
+@record()
 class Found:
     """What is known of the values of a function or of a loop's body."""
 

@@ -12,17 +12,18 @@ at once. (`schedule/rows.py` says what has rows.)
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Var, variables
 from bpc.ops.loops import Loop, trim
+from bpc.record import record
 from bpc.schedule.cut import Cut
 from bpc.schedule.rows import AFTER, TOTAL, Found, Mixed, Rows, zero
 from bpc.source import Span
 from bpc.types import Axis, dim, size
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Tiles:
     """A function whose rows along `dim` can be gone through a part at a time.
 
@@ -42,7 +43,7 @@ class Tiles:
     stored: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, eq=True)
 class Whole:
     """Why a function has to run with all rows along a dim at once, and where, if at some place."""
 

@@ -4,9 +4,11 @@ sha256 of mixture.bp:
 2bd4df6b12930f6fd281b40a8726886a2bdcc9a5708f4c281aee56f401377e89
 21 nodes + 3*D*D + 3*D + 3 parameters = 3*D*D + 3*D + 24 steps
 cost: 6*D*D*N + 18*D*D + 9*D*N + 19*N + 23 flops
-gradient: 18*D*D*N + 36*D*D + 21*D*N + 36*N + 42 flops (3.0 times)
-peak: itemsize*(16*D*D + 12*D*N + 11*N + 3*D + 19) + D*D bytes
+gradient: 18*D*D*N + 36*D*D + 21*D*N + 42*N + 42 flops (3.0 times)
+peak: itemsize*(16*D*D + 12*D*N + 10*N + 3*D + 19) + D*D bytes
 """
+
+import math
 
 import numpy as np
 
@@ -131,13 +133,14 @@ def _value_and_grad(weight, centre, root, x, N, D):
     log_p = (
         log_p_log_softmax - log_volume - 0.5 * _sum(apart**2, axis=2)
     )  # mixture.bp:12
-    J_logsumexp = _logsumexp(log_p, axis=1)  # mixture.bp:14
-    J = -_mean(J_logsumexp)  # mixture.bp:14
+    J = -_mean(_logsumexp(log_p, axis=1))  # mixture.bp:14
     # backward, right to left
     dJ_dJ = 1.0  # mixture.bp:14
-    log_p_select = np.where(J_logsumexp == -np.inf, 0.0, J_logsumexp)  # mixture.bp:14
-    log_p_sub = log_p - log_p_select[:, None]  # mixture.bp:14
-    dJ_dlog_p = -1.0 / N * np.exp(log_p_sub)  # mixture.bp:14
+    log_p_exp = _exp_less(log_p, _shift(log_p, 1, finite=True))  # mixture.bp:14
+    log_p_sum = _sum(log_p_exp, axis=1, keepdims=True)  # mixture.bp:14
+    dJ_dlog_p = (
+        -1.0 / N * (log_p_exp / (log_p_sum + (log_p_sum == 0.0)))
+    )  # mixture.bp:14
     dJ_dlog_p_sub = _sum(dJ_dlog_p, axis=0)  # mixture.bp:12
     dJ_dapart = 2.0 * ((-0.5 * dJ_dlog_p)[:, :, None] * apart)  # mixture.bp:12
     dJ_dlog_volume = -dJ_dlog_p_sub  # mixture.bp:12
@@ -283,6 +286,47 @@ def _log_softmax(x, axis=-1):
     return z - np.log(_sum(np.exp(z), axis, True))
 
 
+def _at_place(x, places, out=None):
+    """Entries by their places, counted through all rows."""
+    return x.reshape(-1).take(places, None, out, "clip")
+
+
+def _exp_less(x, shift, out=None):
+    """exp(x - shift)."""
+    if np.count_nonzero(shift):
+        x = np.subtract(x, shift, out)
+    return np.exp(x, out)
+
+
+def _shift(x, axis, finite=False, out=None):
+    """What keeps exp(x - shift) in range: the largest along an axis, or 0 if no entry is large."""
+    most = 64.0 if x.dtype == np.float32 else 512.0
+    if x.size <= 1024:
+        small = np.vdot(x, x) < most * most
+    else:
+        small = np.maximum.reduce(x, None) < most and np.minimum.reduce(x, None) > -most
+    if small and out is not None:
+        out.fill(0.0)
+        return out
+    out = _top(x, axis, out)
+    if finite and not math.isfinite(np.vdot(out, out)):
+        np.copyto(out, 0.0, where=~np.isfinite(out))
+    return out
+
+
+def _top(x, axis, out=None):
+    """The largest entry along an axis that stays, -inf of none."""
+    rows = x.size // max(x.shape[-1], 1)
+    # The place of the largest is found faster where there are many short rows.
+    if axis == x.ndim - 1 and x.shape[-1] > 4 and rows > 32:
+        if out is None:
+            out = np.empty((*x.shape[:-1], 1), x.dtype)
+        places = x.argmax(-1, keepdims=True)
+        places += np.arange(0, x.size, x.shape[-1]).reshape(places.shape)
+        return _at_place(x, places, out)
+    return np.maximum.reduce(x, axis, out=out, keepdims=True, initial=-np.inf)
+
+
 def _stored(out, results):
     """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
@@ -296,4 +340,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# eba2c157e4cd3cc219bf3f90c995c7bb5e3e3c84d261b6e717756fa8ac26ca71
+# 04cd5a3c02570ff4221de4beaa7d874d8bc3366ddfc36729c336c70a844fd147

@@ -970,6 +970,42 @@ def test_indices_that_fit(index: str, bounds: str, length: int, level: int) -> N
     check_gradient(m, {"w": np.float64(w)}, {"x": x}, np.random.default_rng(8))
 
 
+STEPS: dict[str, Callable[..., Any]] = {
+    "c + s * sin({x})": lambda c, x, s, W: c + s * np.sin(x),
+    "s * softmax({x})": lambda c, x, s, W: s * np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+    "c + s * ({x} @ W)": lambda c, x, s, W: c + s * (x @ W),
+    "tanh(c @ W + {x})": lambda c, x, s, W: np.tanh(c @ W + x),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("index,bounds,axis", [
+    ("T-1-t", "1..T-1", "T"), ("T-t", "1..T-1", "T"), ("t-1", "1..T", "T+1"), ("t+1", "0..T-2", "T"),
+    ("T-2-t", "0..T-2", "T"), ("2*t", "1..T-1", "2*T"), ("2*t", "0..T-1", "2*T+1"),
+    ("2*T-2*t", "1..T-1", "2*T"), ("2*T-1-2*t", "1..T-1", "2*T"), ("2*T-2-2*t", "0..T-1", "2*T"),
+])  # fmt: skip
+def test_indices_where_there_may_be_no_step(
+    index: str, bounds: str, axis: str, step: str, level: int
+) -> None:
+    """An index that would be -1 before the first step reads nothing where there is no step."""
+    text = f"dim T, N\ninput X: [{axis}, N, 3]\nparam W: [3, 3], s = 1\n"
+    text += f"scan t in {bounds} carry (c = zeros(N, 3)) {{ c = {step.format(x=f'X[{index}]')} }}\n"
+    m = bpc.load(text + "cost J = sum(c^2)", level=level, wrt=("W", "s", "X"), verify_ir=True)
+    rng = np.random.default_rng(9)
+    for length in (1, 2, 3):
+        X = rng.standard_normal((eval(axis, {"T": length}), 2, 3))
+        W, s, c = rng.standard_normal((3, 3)), 1.3, np.zeros((2, 3))
+        low, high = (eval(b, {"T": length}) for b in bounds.split(".."))
+        for t in range(low, high + 1):
+            c = STEPS[step](c, X[eval(index, {"T": length, "t": t})], s, W)
+        assert np.isclose(m.cost({"W": W, "s": s}, X), np.sum(c**2))
+        check_gradient(m, {"W": W, "s": np.float64(s)}, {"X": X}, rng)
+        if high < low:
+            grads = m.value_and_grad({"W": W, "s": s}, X)[1]
+            assert not any(g.any() for g in grads.values())
+
+
 @pytest.mark.parametrize("index,length", [("-t", 3), ("2*t", 2), ("T-1+t", 2), ("2*t+T-1", 2)])
 def test_indices_that_do_not_fit(index: str, length: int) -> None:
     text = "dim T\ninput x: [T]\nparam w\nscan t in 0..T-1 carry (h = 0) { h = h + x[%s] * w }\n"

@@ -24,6 +24,8 @@ from bpc.cli.predict import command as predict
 from bpc.cli.progress import line, number
 from bpc.cli.train import command as train
 from bpc.training import checkpoint, loop, plot
+from bpc.training.model import describe
+from bpc.training.table import read_table
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DIGITS = EXAMPLES / "digits.bp"
@@ -521,6 +523,16 @@ def test_tables(digits: None, name: str, heading: str, columns: str) -> None:
     said = well(*base, "b.npz", "--data", name, "--columns", columns)
     assert said[0] == expected[0]
     assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
+
+
+def test_a_table_has_the_layout_of_arrays(digits: None) -> None:
+    data = load("train.npz")
+    table("t.csv", data["x"], data["label"])
+    found = read_table("t.csv", describe(bpc.load(DIGITS)).inputs, {"x": "0:64", "label": "64"})
+    assert {n: (a.flags.c_contiguous, a.strides) for n, a in found.items()} == {
+        n: (True, data[n].strides) for n in ("x", "label")
+    }
+    assert all(np.array_equal(found[n], data[n]) for n in found)
 
 
 def test_a_table_by_the_names_of_its_columns(home: Path) -> None:

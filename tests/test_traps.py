@@ -622,6 +622,56 @@ def test_logsumexp_of_minus_infinity_only(level: int) -> None:
 
 
 @each_level
+@pytest.mark.parametrize("offset", [0.0, 1e4, -1e4, 1e300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logsumexp_under_a_common_offset(dtype: type, offset: float, level: int) -> None:
+    """The gradient is a softmax: what all entries have in common takes no digits from it."""
+    offset = dtype(min(offset, 1e30)) if dtype == np.float32 else offset
+    x = (np.array([[0.0, 1, 2], [0, -1, -2]], dtype) + offset).astype(dtype)
+    shares = np.exp(x - x.max(axis=1, keepdims=True), dtype=float)
+    shares /= shares.sum(axis=1, keepdims=True)
+    for options in ("axis=1", "axis=-1, keep=true"):
+        text = f"param x: [2, 3]\ncost J = sum(logsumexp(x, {options}))"
+        _, grads = run(text, level, x=x)
+        np.testing.assert_allclose(grads["x"], shares, rtol=4 * np.finfo(dtype).eps)
+
+
+@each_level
+def test_kl_div_of_shares_that_underflow(level: int) -> None:
+    for statement in ("", "s = softmax(p)\n"):
+        s = "s" if statement else "softmax(p)"
+        text = f"param p: [3]\ninput q: [3]\n{statement}cost J = kl_div({s}, q)"
+        cost, grads = run(text, level, p=[0.0, -800, 0], q=[0.25, 0.25, 0.5])
+        assert cost == pytest.approx(math.log(2) / 2)
+        np.testing.assert_allclose(grads["p"], np.array([1, 0, -1]) * math.log(2) / 4, atol=1e-15)
+    _, grads = run("param p: [2]\ncost J = kl_div(softmax(p), softmax(2*p))", level, p=[0.0, -INF])
+    assert not grads["p"].any()
+    _, grads = run("param p: [2], q: [2]\ncost J = kl_div(p, q)", level, p=[0.0, 1], q=[0.0, 0.5])
+    np.testing.assert_allclose(grads["p"], [0, math.log(2) + 1])
+    np.testing.assert_allclose(grads["q"], [0, -2])
+
+
+@each_stable_level
+def test_kl_div_from_shares_that_underflow(level: int) -> None:
+    text = "input p: [2]\nparam z: [2]\ncost J = kl_div(p, softmax(z))"
+    cost, grads = run(text, level, p=[0.5, 0.5], z=[0.0, -800])
+    assert cost == pytest.approx(400 - math.log(2))
+    np.testing.assert_allclose(grads["z"], [0.5, -0.5])
+
+
+@each_level
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [(1e300, 1), (1e154, 1), (1e20, 1), (11, 1), (-11, 0), (-1e154, 0), (-1e300, 0)],
+)
+def test_gelu_tanh_of_large_numbers(at: float, expected: float, level: int) -> None:
+    assert slope("gelu_tanh(x)", at, level) == expected
+    if abs(at) < 1e30:
+        x = np.array([at], np.float32)
+        assert run("param x: [1]\ncost J = sum(gelu_tanh(x))", level, x=x)[1]["x"] == expected
+
+
+@each_level
 def test_cross_entropy(level: int) -> None:
     for smoothing in ("", ", smoothing=0.1"):
         text = f"dim N\nparam z: [N, 3]\ninput y: int[N]\ncost J = mean(cross_entropy(z, y{smoothing}))"

@@ -267,7 +267,8 @@ class Speller:
                 if start != size(0):
                     first = self.size(start)
                 if count != ((axis.size - start + by - size(1)) / by).floor():
-                    last = self.size(end + size(1))
+                    # what may be empty ends at its start, not at -1
+                    last = self.size(end + size(1) if count.value else start + count * by)
             else:
                 if start != axis.size - size(1):
                     first = self.size(start)

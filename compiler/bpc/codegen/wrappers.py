@@ -362,9 +362,10 @@ def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:
     for dim in w.program.dims:
         for i, argument in computed:
             for k, axis in enumerate(argument.var.type.shape):
-                solved = _solve(axis.size, dim) if dim not in found else None
+                have = f"arrays[{i}].shape[{k}]"
+                solved = _solve(axis.size, dim, have) if dim not in found else None
                 if solved is not None:
-                    lines.append(f'    dims["{names[dim]}"] = arrays[{i}].shape[{k}]{solved}')
+                    lines.append(f'    dims["{names[dim]}"] = {solved}')
                     found.add(dim)
     for dim in w.program.dims:
         if any(dim in x.size.dims() for _, a in computed for x in a.var.type.shape):
@@ -376,16 +377,18 @@ def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:
     return lines
 
 
-def _solve(length: Size, dim: str) -> str | None:
-    """What turns the length a*dim + b back into dim, as text."""
+def _solve(length: Size, dim: str, have: str) -> str | None:
+    """The dim from what the length a*dim + b is, as text."""
     if length.dims() != {dim}:
         return None
     zero, one = length.substitute({dim: size(0)}), length.substitute({dim: size(1)})
     slope, offset = (one - zero).value, zero.value
     if slope is None or offset is None or length != _linear(dim, slope, offset):
         return None
-    text = "" if not offset else f" - {offset}" if offset > 0 else f" + {-offset}"
-    return text if slope == 1 else f" // {slope}" if not offset else None
+    text = have if not offset else f"{have} {'-' if offset > 0 else '+'} {abs(offset)}"
+    if slope == 1:
+        return text
+    return f"({text}) // {slope}" if offset else f"{text} // {slope}"
 
 
 def _linear(dim: str, slope: int, offset: int) -> Size:

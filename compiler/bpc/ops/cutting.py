@@ -121,12 +121,16 @@ internal(
 
 
 def cut(m: Builder, x: Expr, items: Any) -> Expr:
-    """The slice; backwards to an end that only the call knows, in two: NumPy takes -1 for the last."""
+    """The slice; backwards, in two where an end could become -1, which NumPy takes for the last.
+
+    That is an end which only the call knows, and the start of what may be empty.
+    """
     items = tuple(items)
     forward, turned = list(items), whole(x.shape)
     for i, (start, count, step) in enumerate(items):
         end = start + (count - size(1)) * size(step)
-        if step < 0 and end.value is None:
+        flips = (end, step, count) == (size(0), -1, x.shape[i].size)
+        if step < 0 and not flips and (end.value is None or not count.value):
             forward[i] = end, count, -step
             turned[i] = count - size(1), count, -1
     if tuple(forward) == items:

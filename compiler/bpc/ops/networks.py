@@ -68,7 +68,8 @@ def _gelu(m: Builder, x: Value) -> Expr:
 
 
 def _gelu_tanh(m: Builder, x: Value) -> Expr:
-    inner = 0.7978845608028654 * (x + 0.044715 * x**3)
+    near = m.clip(x, -10, 10)  # beyond, tanh is 1 or -1; a cube that overflows gave 0 * inf
+    inner = 0.7978845608028654 * (near + 0.044715 * near**3)
     return 0.5 * x * (1 + m.tanh(inner))
 
 
@@ -159,7 +160,8 @@ def _hinge(m: Builder, score: Value, sign: Value) -> Expr:
 
 def _kl_div(m: Builder, p: Value, q: Value) -> Expr:
     _rows("kl_div", p, q)
-    terms = m.xlogy(p, p) - m.xlogy(p, q)
+    none = p.eq(0)
+    terms = p * (m.select(none, 0, m.log(p)) - m.select(none, 0, m.log(q)))
     return m.emit("sum", terms, axes=(terms.type.rank - 1,), keep=False)
 
 
@@ -180,7 +182,8 @@ loss("absolute_error", "|p - t|; derivative 0 where they are equal.", _absolute_
 loss("huber", "Quadratic to delta, linear beyond.", _huber, (*_PAIR, (_PAIR[0][0], {"delta": 0.4})))
 loss("hinge", "max(0, 1 - score * sign).", _hinge)
 loss(
-    "kl_div", "p * log(p / q) summed over the last axis, 0 where p is 0.", _kl_div, _ROWS,
+    "kl_div", "p * log(p / q) summed over the last axis; 0 where p is 0, as its derivatives are.",
+    _kl_div, _ROWS,
     ((0.1, 1.0), (0.1, 1.0)),
 )  # fmt: skip
 loss("cosine_similarity", "Cosine of the angle over the last axis.", _cosine, _ROWS)

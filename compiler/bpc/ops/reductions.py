@@ -454,9 +454,10 @@ reduction(
 
 
 def _logsumexp(m: Builder, g: Expr, out: Expr, x: Expr, axes: Any, keep: bool) -> Sequence[Any]:
-    """Softmax, as exp(x - out); 0 where all entries are -inf."""
-    shift = m.select(out.eq(float("-inf")), 0, out)
-    return (kept(m, g, axes, keep, x) * m.exp(x - kept(m, shift, axes, keep, x)),)
+    """Softmax, not as exp(x - out), where rounding of a large `out` is an error; 0 if all are -inf."""
+    _, e, added = exponentials(m, x, axes, True)
+    share = e / m.broadcast_to(added + m.real(added.eq(0)), x.shape)
+    return (kept(m, g, axes, keep, x) * share,)
 
 
 def _plain(axes: tuple[int, ...]) -> str:

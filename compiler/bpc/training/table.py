@@ -41,10 +41,12 @@ def read_table(path: str, inputs: Mapping[str, Spec], columns: Mapping[str, str]
     heading = any(_number(first[i]) is None for i in used)
     values = _numbers(path, used, heading)
     where = {column: i for i, column in enumerate(used)}
-    return {
-        name: _array(path, name, inputs[name], values[:, [where[i] for i in places[name]]])
-        for name in places
-    }
+    found: Arrays = {}
+    for name, columns_ in places.items():
+        # Picked columns come in Fortran order, in which products round otherwise than an .npz file's.
+        picked = np.ascontiguousarray(values[:, [where[i] for i in columns_]])
+        found[name] = _array(path, name, inputs[name], picked)
+    return found
 
 
 def _rows(path: str) -> Any:

@@ -113,17 +113,6 @@ def test_what_is_wrong_with_numbers_is_said(level: int) -> None:
     assert value == 100.0 and {g.dtype for g in grads.values()} == {np.dtype("float32")}
 
 
-def test_a_hessian_of_weighted_rows_is_a_product_of_a_matrix_with_itself() -> None:
-    text = (
-        "dim N, D\ninput x: [N, D], y: [N]\nparam w: [D]\ncost J = mean(bce_with_logits(x @ w, y))"
-    )
-    params, inputs = made({"w": (3,)}), made({"x": (40, 3), "y": (40,)})
-    found = [bpc.load(text, level=n, emit=("hessian",)).hessian(params, **inputs) for n in (1, 2)]
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
-    np.testing.assert_array_equal(found[1], found[1].T)
-    assert ".sqrt(" in bpc.compile_source(text, "n.bp", level=2, emit=("hessian",))
-
-
 PARTS = """
 dim N
 input y: [N]

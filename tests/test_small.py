@@ -81,6 +81,33 @@ def test_columns_have_memory_that_is_kept() -> None:
         m.hessian(params, **made({"key": (4, 3), "found": (5,)}))
 
 
+def test_results_show_no_memory_of_the_workspace() -> None:
+    """Numbers, too: of logsumexp, entries, and what is left of an axis of size 1."""
+    text = """
+param w: [3], s
+output a = logsumexp(w), b = softmax(w)[1], c = (w * 2)[:1][0], d = s * logsumexp(w)
+output e = softmax(w), f = max(exp(w))
+cost J = s * a + b * c + d
+"""
+    m = bpc.load(text, level=2, emit=("jacobian", "hessian", "jvp", "hvp"))
+    params = made({"w": (3,), "s": ()})
+
+    def results(scale: float) -> list[Any]:
+        given = {k: scale * v for k, v in params.items()}
+        J, grads = m.value_and_grad(given)
+        slope = m.jvp(given, params)
+        rows = [row.values() for row in m.jacobian(given).values()]
+        found = [J, *grads.values(), *m.forward(given).values(), *slope]
+        found += [*m.hvp(given, params).values(), m.hessian(given), m.cost(given)]
+        return [*found, *(x for row in rows for x in row)]
+
+    found = results(1)
+    kept = [np.array(x) for x in found]
+    results(9)
+    for before, after in zip(kept, found):
+        np.testing.assert_array_equal(after, before)
+
+
 def test_a_thread_keeps_eight_workspaces() -> None:
     m = bpc.load(NET, level=2)
     params = made({"W": (4, 6), "b": (6,), "v": (6,)})

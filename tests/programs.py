@@ -1,4 +1,4 @@
-"""Random bp programs that are well typed, and data for them.
+"""Random bp programs that are well typed, data for them, and what modules make of these.
 
 Expressions are made for a shape that is wanted: a leaf of it, an elementwise function of such, a
 reduction of something larger, a product of matrices, a slice. Functions are tempered (`exp(-x^2)`,
@@ -502,13 +502,13 @@ class Maker:
         self.assign()
         made = [n for names in self.names.values() for n in names]
         terms = [f"{self.one(['0.5', '2', '-1', '1/3'])} * mean({n})" for n in made]
-        terms += [f"{self.expr((), 2)}"]
+        terms += [self.expr((), 2), f"{self.leaf(())} * {self.reduction((), 2)}"]
         if self.chance(0.3):
             terms.append("mean(cross_entropy(x @ w, index))".replace("w", self.matrix()))
         self.lines.append(f"cost J = {' + '.join(terms)}")
-        for _ in range(self.random.randrange(3)):
-            name = self.fresh("out")
-            self.lines.append(f"output {name} = {self.expr(self.one(SHAPES), 2)}")
+        outputs = [self.expr(self.one(SHAPES), 2) for _ in range(self.random.randrange(3))]
+        for text in (*outputs, self.reduction((), 1)):
+            self.lines.append(f"output {self.fresh('out')} = {text}")
         sizes = {"N": self.random.randrange(2, 5), "M": self.random.randrange(2, 5)}
         return Program("\n".join(self.lines), self.kinked, sizes)
 
@@ -528,7 +528,7 @@ def draw(module: Any, sizes: dict[str, int], seed: int) -> tuple[dict[str, Any],
     def value(text: str) -> Any:
         kind, _, shape = text.partition(" ")
         items = [s.strip() for s in shape.strip("[]").split(",") if s]
-        dims = tuple(sizes.get(s) or FIXED.get(s) or int(s) for s in items)
+        dims = tuple(eval(s, dict(FIXED), sizes) for s in items)
         if kind == "int":
             return rng.integers(0, 2, dims)
         if kind == "bool":
@@ -537,3 +537,29 @@ def draw(module: Any, sizes: dict[str, int], seed: int) -> tuple[dict[str, Any],
 
     return ({k: value(v) for k, v in module.PARAMS.items()},
             {k: value(v) for k, v in module.INPUTS.items()})  # fmt: skip
+
+
+def everything(m: Any, params: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+    """Outputs, cost and gradients of a module by name."""
+    cost, grads = m.value_and_grad(params, **inputs)
+    found = m.forward(params, **taken(m, "forward", inputs))
+    outputs: dict[str, Any] = found if isinstance(found, dict) else dict(zip(m.OUTPUTS, [found]))
+    slopes: dict[str, Any] = grads
+    return {f"output {k}": v for k, v in outputs.items()} | {"cost": np.asarray(cost)} | slopes
+
+
+def taken(m: Any, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Those inputs that a function of a module takes."""
+    code = getattr(m, name).__code__
+    names = code.co_varnames[: code.co_argcount]
+    return {k: v for k, v in inputs.items() if k in names}
+
+
+def agree(found: dict[str, Any], expected: dict[str, Any], near: float, what: str) -> None:
+    """That what one module computes is what another does, relative to the largest entry."""
+    assert set(expected) <= set(found)
+    for key, right in expected.items():
+        scale = 1.0 + np.abs(right).max(initial=0.0)
+        np.testing.assert_allclose(
+            found[key], right, rtol=near, atol=near / 100 * scale, err_msg=f"{key}: {what}"
+        )

@@ -7,6 +7,8 @@ import bpc
 
 X = np.arange(9.0).reshape(3, 3) / 5
 E = np.exp(X)
+C = np.array([0.1, 0.5, 0.9])
+LSE = np.log(np.exp(C).sum())
 CASES = {
     "a softmax needs its sum along its own axis": (
         "input x: [3, 3]\nparam w = 1\ne = exp(x * w)\ncost J = sum(x * (e / sum(e, axis=0)[:, new]))",
@@ -49,6 +51,15 @@ CASES = {
         (),
         2.0,
         {"w": np.array([2.0, 0.0, 0.0])},
+    ),
+    "what is reshaped to a number stays when its memory is used again": (
+        (
+            "input x: [3]\nparam c: [3] ~ zeros, q = 2\n"
+            "b = c + x\ncost J = logsumexp(b) * max(b) * q"
+        ),
+        (C,),
+        float(LSE * 0.9 * 2),
+        {"c": 2 * (0.9 * np.exp(C - LSE) + LSE * np.array([0, 0, 1])), "q": 0.9 * LSE},
     ),
 }
 
@@ -137,3 +148,30 @@ def test_level_and_names() -> None:
     with pytest.raises(bpc.UsageError, match="level 5: there are 0, 1, 2"):
         bpc.compile_source("param w\ncost J = w", level=5)
     assert "def jvp" in bpc.compile_source("param w\ncost J = w", emit="jvp", wrt="w")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 300])
+@pytest.mark.parametrize("mean, w", [("x @ A", 1), ("(x * w) @ A", 2)])
+def test_a_number_that_tiles_take_is_of_the_dtype_of_the_call(mean, w, rows):
+    """dJ/dA is w times the mean of the rows, over 4, in each column."""
+    text = f"dim N\ninput x: [N, 4]\nparam A: [4, 4] ~ ones, w: [4] = 2\ncost J = mean({mean})"
+    x = np.arange(4.0 * rows, dtype="float32").reshape(rows, 4)
+    for level in (0, 2):
+        m = bpc.load(text, level=level)
+        params = {k: v.astype("float32") for k, v in m.init().items()}
+        slopes = m.value_and_grad(params, x)[1]["A"]
+        assert slopes.dtype == np.float32
+        expected = np.outer(w * x.mean(0) / 4, np.ones(4))
+        np.testing.assert_allclose(slopes, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_parts_of_which_one_is_the_same_for_all_examples(level: int) -> None:
+    """x[:, i] x[:, j] in the first two rows of A, and 1 in the last two."""
+    text = "dim N\ninput x: [N, 2]\nparam A: [3, 2]\ncost J = sum(A[1:]) + sum((x @ A[:2].T) * x)"
+    m = bpc.load(text, level=level, emit=("per_example",))
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [0.5, 0.25]])
+    expected = np.zeros((4, 3, 2))
+    expected[:, :2] = x[:, :, np.newaxis] * x[:, np.newaxis]
+    expected[:, 1:] += 1
+    np.testing.assert_array_equal(m.per_example({"A": np.ones((3, 2))}, x=x)["A"], expected)

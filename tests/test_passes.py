@@ -1,9 +1,12 @@
-"""Each pass on small programs: the IR before and after, and that they settle."""
+"""Each pass on small programs: the IR before and after, that they settle, and what they compute."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import bpc
 from bpc.calculus.columns import columns as together
 from bpc.calculus.columns import examples
 from bpc.calculus.forward import dotted, jvp
@@ -39,6 +42,7 @@ from bpc.passes import (
 from bpc.printer import print_function
 from bpc.source import Source, Span
 from bpc.verify import InvalidIR, verify
+from programs import agree, draw, everything, taken
 
 CASES = sorted((Path(__file__).parent / "passes").glob("*.bp"))
 PASSES = {
@@ -114,6 +118,28 @@ def test_text(path, request):
     if request.config.getoption("--update"):
         golden.write_text(text)
     assert text == golden.read_text()
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_levels_agree(path):
+    """What -O2 computes is what -O0 does, of one row and of five; so are gradients of examples."""
+    text, emit = path.read_text(), ["per_example"]
+    try:
+        plain = bpc.load(text, level=0, emit=emit)
+    except (bpc.BpcError, bpc.UsageError):  # examples meet, or there are none
+        plain, emit = bpc.load(text, level=0), []
+    m = bpc.load(text, level=2, emit=emit)
+    shapes = " ".join((*m.PARAMS.values(), *m.INPUTS.values()))
+    for rows in (1, 5):
+        sizes = dict.fromkeys(re.findall(r"\b[A-Z]\w*", shapes), 4) | {"N": rows}
+        params, inputs = draw(m, sizes, seed=1)
+        params = {k: np.abs(v) + 0.1 for k, v in params.items()}
+        with np.errstate(invalid="ignore"):  # what -O0 computes of branches that are not taken
+            agree(everything(m, params, inputs), everything(plain, params, inputs), 1e-9, path.stem)
+        if emit:
+            given = taken(m, "per_example", inputs)
+            found, expected = (x.per_example(params, **given) for x in (m, plain))
+            agree(found, expected, 1e-9, "per_example")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)

@@ -293,7 +293,7 @@ cost J = sum(sin(hs))
 """
 #: operators without arguments that could have rows, of which rows always meet, or of the schedule
 NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick"} | {
-    "number", "ones_of", "overlaid", "stretch",
+    "entry", "number", "ones_of", "overlaid", "stretch",
 }  # fmt: skip
 
 

@@ -73,6 +73,13 @@ internal(
     requires=lambda t, items, dropped: _slice_requires(t, items),
 )
 internal(
+    "entry",
+    "One entry of an array as a number, no view; made by codegen alone.",
+    infer=lambda t, items: (t.with_shape(()),),
+    numpy=lambda c, x, items: c.slice(x, items, range(x.type.rank)),
+    requires=_slice_requires,
+)
+internal(
     "unpick",
     "Zeros of a shape with the value in place of a pick; made by codegen alone.",
     infer=lambda t, shape, items, dropped: (t.with_shape(shape),),

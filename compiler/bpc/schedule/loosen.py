@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
+from bpc.ops.cutting import whole
 from bpc.ops.loops import Loop
 from bpc.schedule.steps import memory, shows
 from bpc.source import Span
@@ -24,13 +25,19 @@ ARITHMETIC = ("add", "sub", "mul", "div")
 def loosen(function: Function, scalars: bool, start: Span, own: bool = True) -> Function:
     """The function as NumPy needs it written; with `scalars`, as Python floats need it.
 
-    `start` is the place of what no equation says. Without `own`, results may share memory.
+    `start` is the place of what no equation says. Results have memory of their own; without `own`
+    they are for other functions of the plan, which take them as arrays of the call's dtype.
     """
     if scalars:
         return function
     made: dict[Var, Equation] = {}
-    body = _loosened(function.body, made, set())
-    results = _own(function, body, made, start) if own else function.results
+    numbers: set[Var] = set()
+    body = _loosened(function.body, made, numbers)
+    if own:
+        results = _own(function, body, made, start)
+    else:
+        anchor = body[-1] if body else Equation("identity", (), (), start)
+        results = tuple(_filled(r, anchor, body, True, numbers) for r in function.results)
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 
@@ -83,12 +90,13 @@ def _picked(equation: Equation, made: dict[Var, Equation]) -> Equation:
     """`x[0]` for a slice that is reshaped, and its adjoint."""
     e, arg = equation, equation.args[0] if equation.args else None
     inner = made.get(arg) if isinstance(arg, Var) and not arg.named else None
+    if e.op == "reshape" and e.args[0].type.shape and not e.out.type.shape:
+        return _entry(e, inner)
     if inner is None or (e.op, inner.op) not in (("reshape", "slice"), ("unslice", "reshape")):
         return e
     items = dict((inner if e.op == "reshape" else e).attrs)["items"]
-    whole, left = (arg, e.out) if e.op == "reshape" else (arg, inner.args[0])
-    assert isinstance(whole, Var)
-    dropped = _dropped(whole.type.shape, left.type.shape)
+    left = e.out if e.op == "reshape" else inner.args[0]
+    dropped = _dropped(e.args[0].type.shape, left.type.shape)
     if not dropped or any(items[i][1].value != 1 for i in dropped):
         return e
     attrs: Attrs = (("items", items), ("dropped", dropped))
@@ -98,11 +106,19 @@ def _picked(equation: Equation, made: dict[Var, Equation]) -> Equation:
     return Equation("unpick", inner.args, e.outs, e.span, attrs, e.adjoint)
 
 
-def _dropped(whole: Shape, left: Shape) -> tuple[int, ...]:
+def _entry(e: Equation, inner: Equation | None) -> Equation:
+    """`x[0, 1]` for what is reshaped to a number, which is no view of memory that changes later."""
+    args, items = e.args, tuple(whole(e.args[0].type.shape))
+    if inner is not None and inner.op == "slice":
+        args, items = inner.args, dict(inner.attrs)["items"]
+    return Equation("entry", args, e.outs, e.span, (("items", items),), e.adjoint)
+
+
+def _dropped(shape: Shape, left: Shape) -> tuple[int, ...]:
     """The axes of size 1 without which one shape is the other; none if there is no such choice."""
     dropped, rest = [], list(left)
-    for i, axis in enumerate(whole):
-        if rest and axis == rest[0] and len(whole) - i <= len(rest):
+    for i, axis in enumerate(shape):
+        if rest and axis == rest[0] and len(shape) - i <= len(rest):
             rest.pop(0)
         elif axis == ONE:
             dropped.append(i)

@@ -24,7 +24,8 @@ def overlaid(function: Function) -> Function:
     read = uses(function)
     body: list[Equation] = []
     for e in function.body:
-        found = [parts.get(a, ()) for a in e.args] if e.op == "add" else []
+        alike = e.op == "add" and all(a.type == e.out.type for a in e.args)  # NumPy stretches none
+        found = [parts.get(a, ()) for a in e.args] if alike else []
         if len(found) == 2 and all(found) and len(found[0] + found[1]) <= MOST:
             both = found[0] + found[1]
             attrs = (("shape", e.out.type.shape), ("places", tuple(items for _, items in both)))

@@ -70,9 +70,9 @@ def totals(loop: Loop) -> dict[Var, Var]:
 
 
 def shows(e: Equation) -> bool:
-    """Whether a result may show memory of the first argument: views, entries by a number, labels."""
-    entry = e.op == "gather" and not any(a.type.rank for a in e.args[1:])
-    return OPS[e.op].view or entry or e.op == "checked_label"
+    """Whether a result may show memory of the first argument: views, rows by a number, labels."""
+    row = e.op == "gather" and e.out.type.rank and not any(a.type.rank for a in e.args[1:])
+    return OPS[e.op].view or bool(row) or e.op == "checked_label"
 
 
 def memory(var: Var, made: dict[Var, Equation]) -> set[Var]:

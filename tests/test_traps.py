@@ -600,6 +600,33 @@ def test_products_with_zeros(x: list[float], expected: list[float], level: int) 
         np.testing.assert_allclose(grads["x"], [2 * np.array(expected), -np.array(expected[::-1])])
 
 
+LARGEST = [
+    # -O2 adds up or multiplies first what a number or a matrix scales
+    ("param c\ninput x: [2]\ncost J = sum(c * x)", {"c": 0.0, "x": [1e308, 1e308]}, 0, NAN),
+    ("param c\ninput x: [2]\ncost J = sum(c * x)", {"c": 1e-9, "x": [1e308, 1e308]}, 2e299, INF),
+    (
+        "param v: [2]\ninput A: [2, 2], B: [2, 2]\ncost J = sum((A @ B) @ v)",
+        {"v": [1e200, 0.0], "A": [[1e-200, 0], [0, 1]], "B": [[1e200, 0], [0, 1]]},
+        1e200,
+        INF,
+    ),
+]
+
+
+@each_level
+@pytest.mark.parametrize(("text", "point", "value", "regrouped"), LARGEST)
+def test_near_the_largest_number(
+    text: str, point: dict[str, Any], value: float, regrouped: float, level: int
+) -> None:
+    """The one place where -O2 is not as good as -O0: README.md and docs/speed.md say so."""
+    m = load(text, level)
+    values = {k: np.array(v) for k, v in point.items()}
+    inputs = {k: values.pop(k) for k in m.INPUTS}
+    with np.errstate(all="ignore"):
+        found = m.cost(values, **inputs)
+    np.testing.assert_allclose(found, regrouped if level == 2 else value, rtol=1e-15)
+
+
 @each_level
 def test_product_of_a_matrix_with_zeros(level: int) -> None:
     _, grads = run("param x: [2, 2]\ncost J = prod(x)", level, x=[[0.0, 2], [3, 5]])

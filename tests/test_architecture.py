@@ -17,8 +17,8 @@ LAYERS = {
     "printer": 5, "verify": 6,
     "fragments": 5, "lalr": 6, "larktable": 6, "syntaxerrors": 6, "treebuilder": 6,
     "parser": 7, "lower": 7, "calculus": 7, "passes": 7, "schedule": 7, "codegen": 7,
-    "cost": 8, "compiler": 9,
-    "output": 10, "derivation": 10,
+    "cost": 8, "emit": 8, "compiler": 9,
+    "output": 10, "derivation": 10, "reports": 10,
     "training": 11,
     "cli": 12, "__main__": 13, "__init__": 10,
 }  # fmt: skip

@@ -15,10 +15,11 @@ from click.testing import CliRunner
 
 import bpc
 from bpc.cli import app
-from bpc.compiler import costs, execute
+from bpc.compiler import execute
 from bpc.cost import Contract
 from bpc.cost.formula import Formula, largest
 from bpc.ir import Program
+from bpc.reports import costs
 from bpc.source import Source
 from bpc.types import dim, size
 

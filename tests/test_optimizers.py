@@ -15,7 +15,7 @@ from bpc.cli.app import app
 from bpc.codegen.carried import functions
 from bpc.codegen.check import check_output
 from bpc.codegen.optimisers import OPTIMISERS
-from bpc.compiler import EMIT
+from bpc.emit import EMIT
 
 Arrays = dict[str, Any]
 SCALARS = bpc.load("input x = 3\nparam w = 2, b = -1\ncost J = (w*x + b)^2\n", emit=OPTIMISERS)

@@ -11,7 +11,8 @@ from bpc.calculus.columns import columns as together
 from bpc.calculus.columns import examples
 from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.reverse import gradient
-from bpc.compiler import ADJOINT, AT_ONCE, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, along, front, run
+from bpc.compiler import ADJOINT, AT_ONCE, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, front, run
+from bpc.emit import along
 from bpc.ir import Var
 from bpc.passes import (
     chain,

@@ -20,7 +20,7 @@ import pytest
 
 import bpc
 from bpc.codegen.check import check_output
-from bpc.compiler import UsageError
+from bpc.diagnostics import UsageError
 from bpc.ops import OPS
 from oracle import slope
 from test_ops import (

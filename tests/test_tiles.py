@@ -25,13 +25,15 @@ from bpc.cli.app import app
 from bpc.codegen.kernel import Kernel
 from bpc.codegen.names import Names
 from bpc.codegen.spelling import Speller
-from bpc.compiler import differentiate, extend, front, optimise, simplified, tile, written_out
+from bpc.compiler import differentiate, front, optimise, simplified, written_out
 from bpc.diagnostics import BpcError
+from bpc.emit import extend
 from bpc.ir import Equation, Function, Literal, Program, variables
 from bpc.ops import OPS, helpers, network_helpers
 from bpc.ops.loops import Loop
 from bpc.ops.rows import SUM, Meets
 from bpc.plan import Plan
+from bpc.reports import tile
 from bpc.schedule import stepped
 from bpc.schedule.cut import Cut
 from bpc.schedule.loosen import loosen

@@ -6,8 +6,8 @@ r"""bpc, a source-to-source symbolic gradient compiler.
 (9.0, {'w': 6.0})
 """
 
-from bpc.compiler import UsageError, compile_source, load
-from bpc.diagnostics import BpcError, Diagnostic
+from bpc.compiler import compile_source, load
+from bpc.diagnostics import BpcError, Diagnostic, UsageError
 from bpc.version import VERSION as __version__
 
 __all__ = ["BpcError", "Diagnostic", "UsageError", "__version__", "compile_source", "load"]

@@ -11,47 +11,32 @@ from pathlib import Path
 from types import ModuleType
 
 from bpc import lib
-from bpc.calculus.columns import columns, examples, reversed_mode
-from bpc.calculus.examples import batch
-from bpc.calculus.forward import dotted, jvp
 from bpc.calculus.inside import expand
 from bpc.calculus.reverse import gradient
 from bpc.codegen.module import write_module
-from bpc.codegen.optimisers import OPTIMISERS
-from bpc.codegen.second import COLUMNS, KERNELS, REVERSED, STACKED
-from bpc.cost import Contract, contract, header
+from bpc.codegen.second import STACKED
+from bpc.cost import header
 from bpc.cost.memory import Printed
-from bpc.diagnostics import did_you_mean
-from bpc.ir import Function, Program, Var, unnamed
+from bpc.diagnostics import UsageError, did_you_mean
+from bpc.emit import batch_dim, emitted, extend
+from bpc.ir import Function, Program
 from bpc.lower import LIMIT, SettingError, lower
 from bpc.ops.loops import map_bodies
 from bpc.parser import parse
 from bpc.passes import ADJOINT, AT_ONCE, INNER, LOOPS, PRIMAL, STACKS, WRITTEN_OUT, Pass
 from bpc.schedule import all_scalar, arrange
-from bpc.schedule.tiles import Tiles, Whole, choose, split
-from bpc.sizes import size
 from bpc.source import Source, Span
 from bpc.syntax import Model
 from bpc.verify import verify
 from bpc.version import VERSION
 
-#: which function each kernel along tangents is the derivative of
-LINEAR = {"jvp": "cost", "hvp": "value_and_grad", "jacobian": "forward"}
-#: why functions that the caller gives parts of the work have no tiles
-TOGETHER = "it is given as many columns or examples as fit into memory"
 STAGES = ("ast", "ir", "grad", "opt")
-#: what a module may have besides, by the names that `--emit` knows
-EMIT = (*KERNELS, *OPTIMISERS)
 #: told of each stage as it ends: what it is called, and what came out of it
 Watch = Callable[[str, str], None]
 
 
 def _unwatched(stage: str, result: str) -> None:
     """Nobody looks on."""
-
-
-class UsageError(Exception):
-    """An option that does not fit the program: `--set`, `--wrt` or `--emit` of an unknown name."""
 
 
 def compile_source(
@@ -80,11 +65,11 @@ def compile_source(
     if level not in ADJOINT:
         raise UsageError(f"level {level}: there are {', '.join(map(str, ADJOINT))}")
     source = Source(name, text.removeprefix("\ufeff"))
-    targets, extras = _names(wrt, emit)
+    targets, extras = names(wrt, emit)
     done = timings or _unwatched
 
     def compiled() -> str:
-        program = _program(source, settings or {}, targets, extras, level, limit, verify_ir, done)
+        program = optimised(source, settings or {}, targets, extras, level, limit, verify_ir, done)
         program = written_out(program, level, verify_ir, done)
         plans = arrange(program, level, Span(source, 0, 0))
         done("schedule", f"{sum(len(p.buffers) for p in plans.values()):,} buffers")
@@ -99,88 +84,17 @@ def compile_source(
         done("codegen", f"{lines:,} lines")
         return module
 
-    with _no_collection():  # all that is built goes with `compiled`: nothing is left to collect
+    with no_collection():  # all that is built goes with `compiled`: nothing is left to collect
         return compiled()
 
 
-def costs(
-    source: Source,
-    *,
-    level: int = 1,
-    settings: Mapping[str, int | float] | None = None,
-    wrt: Iterable[str] = (),
-    limit: int = LIMIT,
-) -> tuple[Program, Contract | None]:
-    """What the module of a program costs, and the program; options are those of `compile_source`.
-
-    None where the formulas are too long. Raises what `compile_source` raises.
-    """
-    targets, _ = _names(wrt, ())
-    found: list[Contract | None] = []
-    with _no_collection():
-        program = _program(source, settings or {}, targets, (), level, limit)
-        program = written_out(program, level)
-        plans = arrange(program, level, Span(source, 0, 0))
-
-        def describe(printed: Printed) -> list[str]:
-            found.append(contract(program, plans, printed))
-            return []
-
-        write_module(program, plans, source, VERSION, level, targets, (), None, describe)
-    return program, found[0]
-
-
-def tilings(
-    source: Source,
-    *,
-    settings: Mapping[str, int | float] | None = None,
-    wrt: Iterable[str] = (),
-    emit: Iterable[str] = (),
-    limit: int = LIMIT,
-) -> dict[str, Tiles | tuple[Whole, ...]]:
-    """How each function of a module runs at level 2: tiles of its rows, or why it has none.
-
-    Options are those of `compile_source`; it is a reason for each free dim. Raises what that raises.
-    """
-    targets, extras = _names(wrt, emit)
-    with _no_collection():
-        plain, program = (
-            _program(source, settings or {}, targets, extras, level, limit) for level in (1, 2)
-        )
-        return tile(plain, written_out(program, 2))
-
-
-def tile(program: Program, written: Program) -> dict[str, Tiles | tuple[Whole, ...]]:
-    """The functions of a program that is `written` out, in tiles of their rows where they have any.
-
-    Reasons speak of `program`, which is not written out: of the operators of the source.
-    """
-    inputs = {a.var for a in program.inputs}
-    found: dict[str, Tiles | tuple[Whole, ...]] = {}
-    for name, function in written.functions.items():
-        how = choose(function, program.dims, inputs)
-        if name in program.whole:
-            held = {d for p in function.params for a in p.type.shape for d in a.size.dims()}
-            how = tuple(Whole(d, TOGETHER) for d in program.dims if d in held)
-        elif not isinstance(how, Tiles):
-            how = tuple(_reason(program.functions[name], whole) for whole in how)
-        found[name] = how
-    return found
-
-
-def _reason(function: Function, whole: Whole) -> Whole:
-    """Why a function that is not written out has no tiles, if that is a reason too."""
-    found = split(function, whole.dim)
-    return found if isinstance(found, Whole) else whole
-
-
-def _names(wrt: Iterable[str], emit: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def names(wrt: Iterable[str], emit: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of `wrt`, and those of `emit`, each once; either may be given as one text."""
     wrt, emit = ([x] if isinstance(x, str) else x for x in (wrt, emit))
-    return tuple(dict.fromkeys(wrt)), _emitted(emit)
+    return tuple(dict.fromkeys(wrt)), emitted(emit)
 
 
-def _program(
+def optimised(
     source: Source,
     settings: Mapping[str, int | float],
     wrt: tuple[str, ...],
@@ -205,18 +119,8 @@ def _size(functions: Mapping[str, Function]) -> str:
     return f"{sum(len(f.body) for f in functions.values()):,} equations"
 
 
-def _emitted(names: Iterable[str]) -> tuple[str, ...]:
-    """The names in the order of EMIT, each once; UsageError for one that is not there."""
-    wanted = tuple(names)
-    for name in wanted:
-        if name not in EMIT:
-            help = did_you_mean(name, EMIT) or f"there are {', '.join(EMIT)}"
-            raise UsageError(f"--emit {name}: bpc cannot write this; {help}")
-    return tuple(name for name in EMIT if name in wanted)
-
-
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Without the garbage collector: all that a compilation builds lives until it ends."""
     enabled = gc.isenabled()
     gc.disable()
@@ -301,94 +205,6 @@ def differentiate(
     functions["value_and_grad"] = grad
     done("reverse", _size(functions))
     return replace(program, functions=functions)
-
-
-def batch_dim(program: Program) -> str:
-    """The free dim over which the cost adds up examples. UsageError, BpcError where there is none."""
-    inputs = {d for a in program.inputs for x in a.var.type.shape for d in x.size.dims()}
-    dims = [d for d in program.dims if d in inputs]
-    if not dims:
-        raise UsageError("--emit per_example: no input has a free dim, such as `dim N`")
-    cost = expand(program.functions["cost"], lambda function: function, LIMIT)
-    place = next(a.span for a in program.inputs)
-    return batch(cost, tuple(a.var for a in program.params), dims, place)
-
-
-def extend(
-    program: Program, wrt: tuple[str, ...], emit: tuple[str, ...], check: bool = False
-) -> Program:
-    """The program with what the emitted functions call: derivatives along tangents."""
-    by = {a.key: a.var for a in (*program.params, *program.inputs)}
-    varied = tuple(by[k] for k in wrt) if wrt else tuple(a.var for a in program.params)
-    tangents = tuple(dotted(v) for v in varied)
-    functions = dict(program.functions)
-    forward = functions.get("forward")
-    reals = forward and [r for r in forward.results if r.type.kind == "real"]
-    if "jacobian" in emit and not reals:
-        raise UsageError("--emit jacobian: the program has no real `output` to differentiate")
-    counts = count, first, every = _counted(program.dims)
-    many = COLUMNS.keys() & emit or "per_example" in emit
-    program = replace(program, columns=counts if many else (), whole=STACKED)
-    places = [e.span for e in functions["cost"].body]
-    places += [a.span for a in (*program.params, *program.inputs)]
-    plain = _plain(program)
-    for name, needed in KERNELS.items():
-        if name in emit and needed in LINEAR:
-            function = functions.get(needed)
-            if function is None:
-                function = along(jvp(functions[LINEAR[needed]], varied, tangents, needed))
-            if plain or name not in COLUMNS:
-                functions[needed] = function
-            if name in COLUMNS:
-                together = columns(function, tangents, count, first, places)
-                functions[COLUMNS[name]] = together
-    if "jacobian" in emit and not plain and _fewer(functions["forward"], varied):
-        by_outputs = reversed_mode(functions["forward"], varied, places[0])
-        functions[REVERSED] = columns(*by_outputs, count, first, places)
-        del functions[COLUMNS["jacobian"]]
-    if "per_example" in emit:
-        both = functions["value_and_grad"]
-        results, labels = both.results[1:], both.labels[1:]
-        functions["per_example"] = examples(both, results, labels, program.batch, first, every)
-    if check:
-        for name in functions.keys() - program.functions.keys():
-            verify(functions[name], name)
-    return replace(program, functions=functions)
-
-
-def _counted(dims: tuple[str, ...]) -> tuple[str, str, str]:
-    """Names for how many columns are computed at once, the first of them, and for all there are."""
-
-    def fresh(name: str) -> str:
-        while name in dims:
-            name += "_"
-        return name
-
-    return fresh("columns"), fresh("first"), fresh("every")
-
-
-def _fewer(forward: Function, varied: Iterable[Var]) -> bool:
-    """Whether the outputs surely have fewer entries than what is varied."""
-    reals = sum((r.type.count for r in forward.results if r.type.kind == "real"), size(0))
-    rest = sum((v.type.count for v in varied), size(0)) - reals
-    return reals.value is not None and rest.value is not None and rest.value > 0
-
-
-def _plain(program: Program) -> bool:
-    """Whether a program may turn out to be one of numbers alone."""
-    return not any(a.var.type.shape for a in (*program.params, *program.inputs))
-
-
-def along(function: Function) -> Function:
-    """What a function along tangents returns: for `jvp` all, else the tangents of real results."""
-    if function.name == "jvp":
-        return function
-    half = len(function.results) // 2
-    start = 1 if function.name == "hvp" else 0
-    kept = [i for i in range(start, half) if function.results[i].type.kind == "real"]
-    results = tuple(function.results[half + i] for i in kept)
-    labels = tuple(function.labels[i] for i in kept)
-    return unnamed(replace(function, results=results, labels=labels), function.results[:half])
 
 
 def optimise(

@@ -239,3 +239,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
 def clip(text: str) -> str:
     """A text for a message: the middle of a long one left out."""
     return text if len(text) <= 40 else f"{text[:30]}...{text[-6:]}"
+
+
+class UsageError(Exception):
+    """An option that does not fit the program: `--set`, `--wrt` or `--emit` of an unknown name."""

@@ -14,8 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from bpc.cli.show import report, say
-from bpc.compiler import UsageError
-from bpc.diagnostics import BpcError
+from bpc.diagnostics import BpcError, UsageError
 from bpc.version import VERSION
 
 ERRORS, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130

@@ -14,9 +14,10 @@ from bpc.cli.files import read, reason, shown
 from bpc.cli.show import renamed, tiles
 from bpc.cli.timings import Timings
 from bpc.codegen.check import OutputError, check_output
-from bpc.compiler import compile_source, tilings
+from bpc.compiler import compile_source
 from bpc.diagnostics import BpcError
 from bpc.output import Refused, write
+from bpc.reports import tilings
 
 EXAMPLES = """
 \b

@@ -10,8 +10,7 @@ import click
 
 from bpc.cli.options import Setting
 from bpc.cli.show import table
-from bpc.compiler import UsageError
-from bpc.diagnostics import did_you_mean
+from bpc.diagnostics import UsageError, did_you_mean
 
 EPSILONS = tuple(float(f"1e-{k}") for k in range(1, 10))
 EXAMPLES = """

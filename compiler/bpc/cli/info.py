@@ -18,12 +18,12 @@ from bpc.cli import options
 from bpc.cli.files import read
 from bpc.cli.show import table
 from bpc.codegen.context import described
-from bpc.compiler import UsageError, costs, tile
 from bpc.cost import Contract
 from bpc.cost.formula import ONE_ITEM, USUAL, Formula
 from bpc.cost.peak import Peak
-from bpc.diagnostics import did_you_mean, excerpt
+from bpc.diagnostics import UsageError, did_you_mean, excerpt
 from bpc.ir import Argument, Program
+from bpc.reports import costs, tile
 from bpc.schedule.tiles import Tiles, Whole
 from bpc.sizes import Size
 from bpc.types import size

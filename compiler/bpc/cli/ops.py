@@ -8,8 +8,7 @@ from inspect import Parameter
 import click
 
 from bpc.cli.show import coloured, table
-from bpc.compiler import UsageError
-from bpc.diagnostics import did_you_mean
+from bpc.diagnostics import UsageError, did_you_mean
 from bpc.lower.calls import signature
 from bpc.lower.expressions import ELEMENTWISE
 from bpc.ops import OPS, Op

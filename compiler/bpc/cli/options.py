@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bpc.compiler import EMIT
+from bpc.emit import EMIT
 from bpc.lower import LIMIT
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpc.cli.training import check_out
-from bpc.compiler import UsageError, front
-from bpc.diagnostics import did_you_mean
+from bpc.compiler import front
+from bpc.diagnostics import UsageError, did_you_mean
 from bpc.source import Source
 
 if TYPE_CHECKING:

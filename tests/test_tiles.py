@@ -36,6 +36,7 @@ from bpc.plan import Plan
 from bpc.reports import tile
 from bpc.schedule import stepped
 from bpc.schedule.cut import Cut
+from bpc.schedule.labels import pointed
 from bpc.schedule.loosen import loosen
 from bpc.schedule.rows import TOTAL, Found, Rows
 from bpc.schedule.tiles import Tiles, Whole, choose, split
@@ -83,7 +84,7 @@ def python(function: Function) -> Callable[..., Arrays]:
     for taken in ("dtype", "seed"):
         names.claim(taken)
     labels = tuple(f"r{i}" for i, _ in enumerate(function.results))
-    printed = loosen(replace(function, labels=labels), False, START)
+    printed = pointed(loosen(replace(function, labels=labels), False, START))
     taken = {p: names.claim(p.name) for p in printed.params}
     plan = stepped(Plan(printed, scalars=False))
     kernel = Kernel(plan, printed, Speller(dict(dims)), names, taken, {})
@@ -295,7 +296,7 @@ cost J = sum(sin(hs))
 """
 #: operators without arguments that could have rows, of which rows always meet, or of the schedule
 NEVER = {"scan", "grad", "eye", "arange", "full", "count", "mask", "pick", "unpick"} | {
-    "entry", "number", "ones_of", "overlaid", "stretch",
+    "entry", "number", "ones_of", "overlaid", "stretch", "row_starts", "at_place", "put_at",
 }  # fmt: skip
 
 

@@ -297,8 +297,8 @@ register(
 
 
 def _row_starts(c: Any, shape: Shape, classes: Axis) -> Any:
-    entries = product(a.size for a in (*shape, classes))
-    starts = c.call("np.arange", "0", c.size(entries), c.size(classes.size))
+    rows = c.call("np.arange", c.size(product(a.size for a in shape)))
+    starts = c.call("np.multiply", rows, c.size(classes.size))
     return starts if len(shape) == 1 else c.call("np.reshape", starts, c.shape(shape))
 
 

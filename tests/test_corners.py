@@ -175,3 +175,29 @@ def test_parts_of_which_one_is_the_same_for_all_examples(level: int) -> None:
     expected[:, :2] = x[:, :, np.newaxis] * x[:, np.newaxis]
     expected[:, 1:] += 1
     np.testing.assert_array_equal(m.per_example({"A": np.ones((3, 2))}, x=x)["A"], expected)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_long_size_that_is_divided_by_is_checked(level: int) -> None:
+    """Also a size that is divided by in another one, and one that is added."""
+    text = "dim N, H, W, K\ninput x: [N, H, W, 2]\nparam k: [3, 3, 2, K]\ncost J = mean(conv2d(x, k)^2)"
+    m = bpc.load(text, level=level, emit=("hvp", "hessian"))
+    params, x = {"k": np.ones((3, 3, 2, 3))}, np.ones((0, 8, 8, 2))
+    for call in (lambda: m.hvp(params, params, x), lambda: m.hessian(params, x)):
+        with pytest.raises(ValueError, match=r"division by a size that is 0 \(<text>:4\)"):
+            call()
+    for cost in ("s / (1 + 1 / N)", "s * (1 / N + 2)", "(s + 1 / N)^2"):
+        m = bpc.load(f"dim N\nparam w: [N], s\ncost J = {cost}", level=level)
+        with pytest.raises(ValueError, match="division by a size that is 0"):
+            m.value_and_grad({"w": np.ones(0), "s": 1.0})
+
+
+def test_sizes_too_long_for_tiles() -> None:
+    """The rows of the kernel's gradient cannot be followed; the function runs whole."""
+    text = (
+        "dim N, H, W, C, K\ninput x: [N, H, W, C]\nparam k: [3, 3, C, K]\n"
+        "cost J = mean(tanh(conv2d(x, k, stride=2))^2)"
+    )
+    x, k = np.ones((2, 7, 6, 2)) / 3, np.ones((3, 3, 2, 2)) / 4
+    found = [bpc.load(text, level=n, emit=("hvp",)).hvp({"k": k}, {"k": k}, x) for n in (0, 2)]
+    np.testing.assert_allclose(found[1]["k"], found[0]["k"], rtol=1e-12)

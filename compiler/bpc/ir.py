@@ -6,7 +6,7 @@ and broadcasting is explicit: elementwise equations see arguments of one shape. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Any
 
@@ -153,13 +153,18 @@ def unnamed(function: Function, atoms: Iterable[Atom]) -> Function:
     quiet: dict[Atom, Var] = {
         a: Var(a.name, a.type) for a in atoms if isinstance(a, Var) and a.named and a not in params
     }
+    return renamed(function, quiet)
+
+
+def renamed(function: Function, called: Mapping[Atom, Var]) -> Function:
+    """The function with other variables in place of some that it computes."""
     body = tuple(
         replace(
             e,
-            args=tuple(quiet.get(a, a) for a in e.args),
-            outs=tuple(quiet.get(o, o) for o in e.outs),
+            args=tuple(called.get(a, a) for a in e.args),
+            outs=tuple(called.get(o, o) for o in e.outs),
         )
         for e in function.body
     )
-    results = tuple(quiet.get(r, r) for r in function.results)
+    results = tuple(called.get(r, r) for r in function.results)
     return replace(function, body=body, results=results)

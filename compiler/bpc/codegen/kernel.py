@@ -95,11 +95,11 @@ class Kernel:
         results = set(self.function.results)
         for equation in self.function.body:
             if equation.op == "scan":
-                self.open_entries(equation, comment)
+                self.open_entries(equation)
                 self.loop(Loop.of(equation), comment)
                 continue
             if self.entries:
-                self.open_entries(equation, comment)
+                self.open_entries(equation)
             if equation.out in self.plan.places:
                 self.write(equation, comment)
                 continue
@@ -245,7 +245,7 @@ class Kernel:
         rest = [a for a in equation.args if a is not state]
         return self.code(rest[0]) if len(rest) == 1 else None
 
-    def open_entries(self, equation: Equation, comment: Comment) -> None:
+    def open_entries(self, equation: Equation) -> None:
         """Lines for the entries that an equation is the first to read, of those read again."""
         for arg in equation.args:
             if arg in self.entries and isinstance(arg, Var):

@@ -85,7 +85,9 @@ def _stacked(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
         total, arrays = f"sum(v.size for v in {along})", "arrays"
     seed = ["seed"] if wrappers.takes_rng(w, kernel) else []
     lines += ["    seed = _seed(rng)"] if seed else []
-    lines += layout.call_statement(4, "parts", "_parts", [total, _text(w, entries), "arrays"])
+    lines += layout.call_statement(
+        4, "parts", "_parts", [total, wrappers.size_text(w, entries), "arrays"]
+    )
     lines += ["    stacks = []", "    for first, count in parts:"]
     units = ["*units"] if any(p not in w.arguments for p in kernel.params) else []
     if each:
@@ -149,7 +151,7 @@ def workspace(w: Writer, which: str, kernel: Function, call: Call) -> list[str]:
     sizes = {f'dims["{d}"]': text for d, text in columns.items()}
     made = [sizes.get(a, a) for a in workspaces.made(call, [*w.program.params, *inputs])]
     head = ["params", *(w.name(a) for a in inputs)]
-    args = ["sum(v.size for v in varied)", _text(w, entries), "arrays"]
+    args = ["sum(v.size for v in varied)", wrappers.size_text(w, entries), "arrays"]
     return [
         "",
         "",
@@ -221,10 +223,6 @@ def _entries(kernel: Function, count: str) -> Size:
          if any(count in a.size.dims() for a in v.type.shape)),
         size(0),
     )  # fmt: skip
-
-
-def _text(w: Writer, length: Size) -> str:
-    return length.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
 
 
 def _varied(w: Writer, inputs: Sequence[Argument]) -> str:

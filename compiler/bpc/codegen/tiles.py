@@ -93,7 +93,7 @@ def in_tiles(w: Writer, plan: Plan) -> tuple[list[str], Call]:
     body += last
     ends = [after.kernel.code(r).text for r in tiling.after.function.results]
     results = [ends[r] if isinstance(r, int) else known[r] for r in tiling.order]
-    given, targets = _given(w, function, tiling, tile, after, known)
+    given, targets = _given(function, tiling, tile, after, known)
     loose = len(given) < len(rest(function))
     if function.name != "value_and_grad":
         for r, text in targets:
@@ -188,7 +188,7 @@ def _inner(
 
 
 def _given(
-    w: Writer, function: Function, tiling: Tiling, tile: Tile, after: Part, known: Mapping[Var, str]
+    function: Function, tiling: Tiling, tile: Tile, after: Part, known: Mapping[Var, str]
 ) -> tuple[list[int], list[tuple[Var, str]]]:
     """Which results are written into given memory, and what it is called."""
     ends = dict(after.given(tiling.after.function.results))

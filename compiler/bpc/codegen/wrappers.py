@@ -11,6 +11,7 @@ from bpc.codegen.workspaces import Call
 from bpc.ir import Argument, Equation, Function, Literal
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
+from bpc.sizes import dim_of
 from bpc.types import Size, size
 
 #: gradients that are named one by one
@@ -383,7 +384,7 @@ def _solve(length: Size, dim: str, have: str) -> str | None:
         return None
     zero, one = length.substitute({dim: size(0)}), length.substitute({dim: size(1)})
     slope, offset = (one - zero).value, zero.value
-    if slope is None or offset is None or length != _linear(dim, slope, offset):
+    if slope is None or offset is None or length != dim_of(dim) * size(slope) + size(offset):
         return None
     text = have if not offset else f"{have} {'-' if offset > 0 else '+'} {abs(offset)}"
     if slope == 1:
@@ -391,30 +392,33 @@ def _solve(length: Size, dim: str, have: str) -> str | None:
     return f"({text}) // {slope}" if offset else f"{text} // {slope}"
 
 
-def _linear(dim: str, slope: int, offset: int) -> Size:
-    from bpc.types import dim as dim_size
-
-    return dim_size(dim) * size(slope) + size(offset)
-
-
 def _requirements(w: Writer, function: Function) -> list[str]:
     """What operators need of the sizes, where only the call can tell."""
     lines: list[str] = []
     seen: set[tuple[Size, str]] = set()
+    nonzero: set[Size] = set()
+
+    def require(test: str, what: str, equation: Equation) -> None:
+        message = f'"{what} ({w.comment(equation.span)})"'
+        lines.extend(layout.call_statement(4, None, "_require", [test, message]))
+
     for equation in _everywhere(function):
-        lines += _divisor(w, equation, lines)
+        for divisor in _divisors(w, equation):
+            (factors, _), *more = divisor.terms
+            known = not more and all(dim_of(atom) in nonzero for atom, _ in factors)
+            if divisor not in nonzero and not known:
+                nonzero.add(divisor)
+                test = f"{size_text(w, divisor, '/')} != 0"
+                require(test, "division by a size that is 0", equation)
         requires = OPS[equation.op].requires
         if requires is None:
             continue
         types = (a.type for a in equation.args)
         for length, what in requires(*types, **dict(equation.attrs)):
-            if length.value is not None and length.value >= 0:
-                continue
-            if (length, what) in seen:
-                continue
-            seen.add((length, what))
-            message = f'"{what} ({w.comment(equation.span)})"'
-            lines += layout.call_statement(4, None, "_require", [_at_least_0(w, length), message])
+            if (length.value is None or length.value < 0) and (length, what) not in seen:
+                seen.add((length, what))
+                nonzero.add(length + size(1))
+                require(_at_least_0(w, length), what, equation)
     return lines
 
 
@@ -424,14 +428,15 @@ def _at_least_0(w: Writer, length: Size) -> str:
     if constant == int(constant):
         rest = length - size(int(constant))
         if all(c < 0 for _, c in rest.terms):
-            return f"{_text(w, -rest)} <= {int(constant)}"
+            return f"{size_text(w, -rest)} <= {int(constant)}"
         if constant < 0:
-            return f"{_text(w, rest)} >= {-int(constant)}"
-    return f"{_text(w, length)} >= 0"
+            return f"{size_text(w, rest)} >= {-int(constant)}"
+    return f"{size_text(w, length)} >= 0"
 
 
-def _text(w: Writer, length: Size) -> str:
-    return length.format(lambda d: f'dims["{w.speller.names[d]}"]', "//", " * ")
+def size_text(w: Writer, length: Size, divide: str = "//") -> str:
+    """A size as it is computed of `dims`."""
+    return length.format(lambda d: f'dims["{w.speller.names[d]}"]', divide, " * ")
 
 
 def _everywhere(function: Function) -> Iterator[Equation]:
@@ -442,21 +447,17 @@ def _everywhere(function: Function) -> Iterator[Equation]:
         yield e
 
 
-def _divisor(w: Writer, equation: Equation, before: list[str]) -> list[str]:
-    """The check that a size which is divided by is not 0: Python's numbers would raise."""
-    if equation.op not in ("div", "mul"):
-        return []
+def _divisors(w: Writer, equation: Equation) -> Iterator[Size]:
+    """The sizes that must not be 0, what they are divided by first: Python's numbers would raise."""
     numbers = [w.numbers.get(a, a) for a in equation.args]
-    sizes = [a.value if isinstance(a, Literal) else None for a in numbers]
-    below = [s for s in sizes[1:] if isinstance(s, Size)]
-    if equation.op == "mul":  # by a size over another: see passes/factors.py
-        below = [s.below for s in sizes if isinstance(s, Size) and not s.whole]
-    if not below or below[0].constant is not None:
-        return []
-    text = below[0].format(lambda d: f'dims["{w.speller.names[d]}"]', "/", " * ")
-    if any(line.startswith(f"    _require({text} >= 1,") for line in before):
-        return []
-    message = f'"division by a size that is 0 ({w.comment(equation.span)})"'
-    lines = layout.call_statement(4, None, "_require", [f"{text} != 0", message])
-    start = lines[0].partition('"division')[0]
-    return [] if any(line.startswith(start) for line in before) else lines
+    for i, number in enumerate(numbers):
+        if isinstance(number, Literal) and isinstance(number.value, Size):
+            yield from _below(number.value, divides=equation.op == "div" and i == 1)
+
+
+def _below(length: Size, divides: bool = True) -> Iterator[Size]:
+    """What a size is divided by; with `divides` the size too."""
+    if not length.whole and length.below.constant is None:
+        yield from _below(length.below)
+    if divides and length.constant is None:
+        yield length

@@ -19,6 +19,8 @@ from bpc.types import Size, Type, size
 Partial = Callable[..., Any] | None
 WIDE = (-3.0, 3.0)
 POSITIVE = (0.2, 3.0)
+#: what NumPy computes by an operator of Python's between reals
+ARITHMETIC = frozenset(("add", "sub", "mul", "div"))
 
 
 def elementwise(

@@ -31,10 +31,10 @@ def chain(function: Function) -> Function:
         if e.op != "matmul" or any(a.type.rank > 2 for a in e.args):
             return None
         left, right = map(view.expr, e.args)
-        while (first := inner(view, left.atom)) is not None and _right(*first, right.atom):
+        while (first := inner(view, left.atom)) is not None and _right(first[0], right.atom):
             right = view.m.emit("matmul", view.expr(first[1]), right)
             left = view.expr(first[0])
-        while (last := inner(view, right.atom)) is not None and _left(left.atom, *last):
+        while (last := inner(view, right.atom)) is not None and _left(left.atom, last[1]):
             left = view.m.emit("matmul", left, view.expr(last[0]))
             right = view.expr(last[1])
         changed = left.atom is not e.args[0] or right.atom is not e.args[1]
@@ -43,15 +43,15 @@ def chain(function: Function) -> Function:
     return rewrite(function, rule)
 
 
-def _right(a: Atom, b: Atom, c: Atom) -> bool:
-    """Whether a @ (b @ c) surely takes fewer products of numbers than (a @ b) @ c."""
+def _right(a: Atom, c: Atom) -> bool:
+    """Whether a @ (b @ c) surely takes fewer products of numbers than (a @ b) @ c, for any b."""
     m, k = (axis.size for axis in a.type.shape)
     n, p = (axis.size for axis in (*c.type.shape, ONE)[:2])
     return _less(product((k, n, p)) + product((m, k, p)), product((m, k, n)) + product((m, n, p)))
 
 
-def _left(a: Atom, b: Atom, c: Atom) -> bool:
-    """Whether (a @ b) @ c surely takes fewer than a @ (b @ c)."""
+def _left(a: Atom, c: Atom) -> bool:
+    """Whether (a @ b) @ c surely takes fewer than a @ (b @ c), for any b."""
     m, k = (axis.size for axis in (ONE, *a.type.shape)[-2:])
     n, p = (axis.size for axis in c.type.shape)
     return _less(product((m, k, n)) + product((m, n, p)), product((k, n, p)) + product((m, k, p)))

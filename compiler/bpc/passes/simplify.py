@@ -14,6 +14,7 @@ import math
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS, Expr
+from bpc.ops.elementwise import ARITHMETIC
 from bpc.ops.fold import evaluate_equation
 from bpc.passes.rewrite import View, number, rewrite
 from bpc.types import Size
@@ -21,7 +22,6 @@ from bpc.types import Size
 Found = Expr | Atom | None
 MODEST = (1e-9, 1e9)  # factors that may be moved about: no overflow comes of them
 MOVES = frozenset(("expand_dims", "reshape", "transpose", "slice", "roll"))
-ARITHMETIC = frozenset(("add", "sub", "mul", "div"))
 #: what the rules of arithmetic look for behind an argument
 TELLING = frozenset(("mul", "neg", "div", "broadcast"))
 
@@ -155,16 +155,16 @@ def _mul(view: View, e: Equation) -> Found:
             return inverse
         if a == 1.0 and b == 1.0:
             return None
-        return _scaled(view, a * b, view.expr(left) * view.expr(right))
+        return _scaled(a * b, view.expr(left) * view.expr(right))
     rest = left if left is not None else right
     if rest is None or not math.isfinite(a * b):
         return None
     if number(x) is not None and rest is y and a * b not in (1.0, -1.0):
         return None
-    return _scaled(view, a * b, view.expr(rest))
+    return _scaled(a * b, view.expr(rest))
 
 
-def _scaled(view: View, factor: float, rest: Expr) -> Expr | None:
+def _scaled(factor: float, rest: Expr) -> Expr | None:
     if not MODEST[0] <= abs(factor) <= MODEST[1]:
         return None
     if factor == 1.0:
@@ -203,7 +203,7 @@ def _div(view: View, e: Equation) -> Found:
     if value is not None and value and math.frexp(abs(value))[0] == 0.5:
         a, rest = _factor(view, x)
         if rest is not None and a != 1.0:
-            return _scaled(view, a / value, view.expr(rest))
+            return _scaled(a / value, view.expr(rest))
     negative = view.arg(x, "neg")
     return -(view.expr(negative) / view.expr(y)) if negative is not None else None
 
@@ -212,7 +212,7 @@ def _neg(view: View, e: Equation) -> Found:
     a, rest = _factor(view, e.args[0])
     if rest is None or rest is e.args[0]:
         return None
-    return _scaled(view, -a, view.expr(rest))
+    return _scaled(-a, view.expr(rest))
 
 
 def _pow(view: View, e: Equation) -> Found:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field, replace
 
-from bpc.ir import Atom, Equation, Function, Literal, Var, live, variables
+from bpc.ir import Atom, Equation, Function, Literal, Var, live, renamed, variables
 from bpc.ops import OPS
 from bpc.ops.loops import Loop, map_bodies
 from bpc.plan import Buffer, Given, Place, Plan, Step
@@ -176,22 +176,12 @@ def direct(function: Function) -> Function:
             called[source] = called.get(e.out, e.out)
     if not called:
         return function
-    gone = {
+    left = tuple(
         e
         for e in function.body
-        if e.op == "identity" and called.get(e.args[0]) is called.get(e.out, e.out)
-    }
-    body = tuple(
-        replace(
-            e,
-            args=tuple(called.get(a, a) for a in e.args),
-            outs=tuple(called.get(o, o) for o in e.outs),
-        )
-        for e in function.body
-        if e not in gone
+        if e.op != "identity" or called.get(e.args[0]) is not called.get(e.out, e.out)
     )
-    results = tuple(called.get(r, r) for r in function.results)
-    return replace(function, body=body, results=results)
+    return renamed(replace(function, body=left), called)
 
 
 def _distinct(function: Function, seen: set[Var]) -> Function:

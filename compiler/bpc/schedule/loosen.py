@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from bpc.ir import Atom, Attrs, Equation, Function, Literal, Var, live
 from bpc.ops import OPS
 from bpc.ops.cutting import whole
+from bpc.ops.elementwise import ARITHMETIC
 from bpc.ops.loops import Loop
 from bpc.schedule.steps import memory, shows
 from bpc.source import Span
 from bpc.types import ONE, Shape
-
-ARITHMETIC = ("add", "sub", "mul", "div")
 
 
 def loosen(function: Function, scalars: bool, start: Span, own: bool = True) -> Function:

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bpc.ir import Atom, Equation, Function, Literal, Var
+from bpc.ops.elementwise import ARITHMETIC
 from bpc.ops.loops import map_bodies
 from bpc.types import Type
-
-ARITHMETIC = ("add", "sub", "mul", "div")
 
 
 def stretched(function: Function) -> Function:

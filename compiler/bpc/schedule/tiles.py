@@ -20,7 +20,7 @@ from bpc.record import record
 from bpc.schedule.cut import Cut
 from bpc.schedule.rows import AFTER, TOTAL, Found, Mixed, Rows, zero
 from bpc.source import Span
-from bpc.types import Axis, dim, size
+from bpc.types import Axis, SizeTooLarge, dim, size
 
 
 @record(frozen=True, eq=True)
@@ -63,6 +63,8 @@ def split(function: Function, dim: str) -> Tiles | Whole:
             return _in_three(function, found)
     except Mixed as error:
         return Whole(dim, error.why, error.span)
+    except SizeTooLarge:
+        return Whole(dim, "sizes are too long to compute with")
     return Whole(dim, f"nothing is computed for each of {dim}")
 
 

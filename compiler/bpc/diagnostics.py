@@ -226,8 +226,8 @@ class Problem(Exception):
         super().__init__(self.message)
 
     def at(self, span: Span, calls: tuple[Span, ...] = ()) -> Diagnostic:
-        """The same, at a place, and inside calls, the outermost first."""
-        return Diagnostic(self.code, self.message, span, self.help, calls)
+        """The same, at a place, and inside calls, the outermost first, unless the place knows them."""
+        return Diagnostic(self.code, self.message, span, self.help, calls or span.calls)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:

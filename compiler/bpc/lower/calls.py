@@ -123,6 +123,7 @@ def inline(c: Context, function: Function, node: syntax.Call, called: CallName |
     if called is not None and called.explicit:
         c.m.hint = instance.prefix.removesuffix(".")
     c.calls.append((function, node.span))
+    c.m.calls = (*c.m.calls, node.span)
     try:
         for p in definition.parameters:
             value = values[p.name] if p.name in values else c.meaning(p.default)
@@ -137,6 +138,7 @@ def inline(c: Context, function: Function, node: syntax.Call, called: CallName |
         raise
     finally:
         c.calls.pop()
+        c.m.calls = c.m.calls[:-1]
         instance.scopes.pop()
         c.scope, c.m.hint, c.owner = outer, hint, owner
     if result is None:

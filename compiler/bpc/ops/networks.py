@@ -297,8 +297,11 @@ register(
 
 
 def _row_starts(c: Any, shape: Shape, classes: Axis) -> Any:
-    entries = product(a.size for a in (*shape, classes))
-    starts = c.call("np.arange", "0", c.size(entries), c.size(classes.size))
+    rows, each = product(a.size for a in shape), c.size(classes.size)
+    if classes.size.value:
+        starts = c.call("np.arange", "0", c.size(rows * classes.size), each)
+    else:  # which may be 0, and no step
+        starts = c.call("np.multiply", c.call("np.arange", c.size(rows)), each)
     return starts if len(shape) == 1 else c.call("np.reshape", starts, c.shape(shape))
 
 

@@ -98,6 +98,7 @@ MESSAGES: dict[str, str] = {
     "BP234": "`{name}`: {channels} channels do not fit the kernel {kernel} with groups={groups}",
     "BP235": "`output_pad` of {more} is not less than the stride, {stride}",
     "BP236": "`{name}`: a pad of {pad} is more than half of the window, {size}",
+    "BP237": "{what}",
     # Calls
     "BP301": "unknown function `{name}`",
     "BP303": "`{name}` is {what}, not a function",

@@ -89,7 +89,7 @@ MESSAGES: dict[str, str] = {
     "BP222": "`{label}` fits {what} of the shape {shape}",
     "BP223": "an axis is named twice",
     "BP224": "the cost is one number, this has the shape {shape}",
-    "BP225": "the size of `{name}` cannot be found: it is in no shape of an input or param",
+    "BP225": "the size of `{name}` cannot be found: {why}",
     "BP226": "an array has at most {limit} axes, as in NumPy, not {rank}",
     # Networks
     "BP231": "`{option}` of `{name}` is {wanted}, not {found}",

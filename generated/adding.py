@@ -82,7 +82,7 @@ def value_and_grad(params, x, y, out=None):
     _require(dims["N"] >= 1, "mean of no entries (adding.bp:11)")
     value, *results = _value_and_grad(*arrays, dims["T"], dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), grads if out is None else _stored(out, grads)
+    return float(value), grads if out is None else _written(out, grads, arrays)
 
 
 def init(seed=0, dtype=np.float64):
@@ -277,9 +277,7 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
-            if value is None:
-                raise TypeError(f"missing the argument {name}")
-            value = np.asarray(value)
+            value = _array(name, value)
         if kind != "real":
             value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
@@ -290,6 +288,15 @@ def _bind(params, inputs):
     for i in numbers:
         arrays[i] = np.asarray(arrays[i], dtype or np.float64)
     return arrays, dims
+
+
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
 
 
 def _of_kind(name, value, kind):
@@ -393,17 +400,45 @@ def _unslice(x, shape, index, out=None):
     return out
 
 
+def _targets(out, names, shapes, dtype, arrays):
+    """The arrays of `out` for some results, or fresh ones; an error where one does not fit."""
+    if out is None:
+        return [np.empty(shape, dtype) for shape in shapes]
+    if not isinstance(out, dict):
+        raise TypeError(f"out is {type(out)}, expected a dict")
+    others = [*arrays]
+    owners = {id(a if a.base is None else a.base) for a in arrays}
+    for name, shape in zip(names, shapes):
+        if name not in out:
+            raise ValueError(f"out lacks {name}")
+        target = out[name]
+        fits = type(target) is np.ndarray and target.flags.carray
+        if not fits or target.shape != shape or target.dtype != dtype:
+            raise ValueError(
+                f"out[{name!r}] must be a contiguous {dtype} array of shape {shape}"
+            )
+        owner = id(target if target.base is None else target.base)
+        if owner in owners and any(np.may_share_memory(target, a) for a in others):
+            raise ValueError(f"out[{name!r}] shares memory with another array")
+        owners.add(owner)
+        others.append(target)
+    return [out[name] for name in names]
+
+
+def _written(out, results, arrays):
+    """`out` with the results in its arrays; an error before any is written where one does not fit."""
+    shapes = [result.shape for result in results.values()]
+    _targets(out, results, shapes, next(iter(results.values())).dtype, arrays)
+    return _stored(out, results)
+
+
 def _stored(out, results):
     """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
-            if out[name].shape != result.shape or out[name].dtype != result.dtype:
-                raise ValueError(
-                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
-                )
             out[name][...] = result
     return out
 
 
 # sha256 of the text above:
-# 3902aab13f43cd71bbd71a17f893e24ef350ad350eb383aaad2d9973c9d7b508
+# 2019a84192f3dc9307b68275a0197f93b6cf9ca2c7510b60c745e2d689fb7e1a

@@ -68,7 +68,7 @@ def value_and_grad(params, t, y, out=None):
     value, *results = _value_and_grad(*arrays, dims["N"])
     results = [np.asarray(r, arrays[0].dtype, order="C") for r in results]
     grads = dict(zip(PARAMS, results))
-    return float(value), grads if out is None else _stored(out, grads)
+    return float(value), grads if out is None else _written(out, grads, arrays)
 
 
 def init(seed=0, dtype=np.float64):
@@ -152,9 +152,7 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
-            if value is None:
-                raise TypeError(f"missing the argument {name}")
-            value = np.asarray(value)
+            value = _array(name, value)
         if kind != "real":
             value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
@@ -165,6 +163,15 @@ def _bind(params, inputs):
     for i in numbers:
         arrays[i] = np.asarray(arrays[i], dtype or np.float64)
     return arrays, dims
+
+
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
 
 
 def _of_kind(name, value, kind):
@@ -236,17 +243,45 @@ def _mean(x, axis=None, keepdims=False):
     return total / (x.size / max(total.size, 1))
 
 
+def _targets(out, names, shapes, dtype, arrays):
+    """The arrays of `out` for some results, or fresh ones; an error where one does not fit."""
+    if out is None:
+        return [np.empty(shape, dtype) for shape in shapes]
+    if not isinstance(out, dict):
+        raise TypeError(f"out is {type(out)}, expected a dict")
+    others = [*arrays]
+    owners = {id(a if a.base is None else a.base) for a in arrays}
+    for name, shape in zip(names, shapes):
+        if name not in out:
+            raise ValueError(f"out lacks {name}")
+        target = out[name]
+        fits = type(target) is np.ndarray and target.flags.carray
+        if not fits or target.shape != shape or target.dtype != dtype:
+            raise ValueError(
+                f"out[{name!r}] must be a contiguous {dtype} array of shape {shape}"
+            )
+        owner = id(target if target.base is None else target.base)
+        if owner in owners and any(np.may_share_memory(target, a) for a in others):
+            raise ValueError(f"out[{name!r}] shares memory with another array")
+        owners.add(owner)
+        others.append(target)
+    return [out[name] for name in names]
+
+
+def _written(out, results, arrays):
+    """`out` with the results in its arrays; an error before any is written where one does not fit."""
+    shapes = [result.shape for result in results.values()]
+    _targets(out, results, shapes, next(iter(results.values())).dtype, arrays)
+    return _stored(out, results)
+
+
 def _stored(out, results):
     """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
-            if out[name].shape != result.shape or out[name].dtype != result.dtype:
-                raise ValueError(
-                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
-                )
             out[name][...] = result
     return out
 
 
 # sha256 of the text above:
-# 42852d8965d3bfa232f7cd4238b6b9d2971b3ff251b0a78b1ec178e15c43f8a3
+# 7975abf8cd71f359f6b2e2d667432fb60744aa9a147ad4e0920f64e0baee15be

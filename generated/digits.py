@@ -72,7 +72,7 @@ def value_and_grad(params, x, label, out=None):
     _require(dims["N"] >= 1, "mean of no entries (digits.bp:13)")
     value, *results = _value_and_grad(*arrays, dims["N"])
     grads = dict(zip(PARAMS, map(np.ascontiguousarray, results)))
-    return float(value), grads if out is None else _stored(out, grads)
+    return float(value), grads if out is None else _written(out, grads, arrays)
 
 
 def init(seed=0, dtype=np.float64):
@@ -156,9 +156,7 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
-            if value is None:
-                raise TypeError(f"missing the argument {name}")
-            value = np.asarray(value)
+            value = _array(name, value)
         if kind != "real":
             value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
@@ -169,6 +167,15 @@ def _bind(params, inputs):
     for i in numbers:
         arrays[i] = np.asarray(arrays[i], dtype or np.float64)
     return arrays, dims
+
+
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
 
 
 def _of_kind(name, value, kind):
@@ -284,17 +291,45 @@ def _cross_entropy_slope(logits, label, smoothing=0.0, ignore=-1):
     return np.where((label == ignore)[..., None], 0.0, slope)
 
 
+def _targets(out, names, shapes, dtype, arrays):
+    """The arrays of `out` for some results, or fresh ones; an error where one does not fit."""
+    if out is None:
+        return [np.empty(shape, dtype) for shape in shapes]
+    if not isinstance(out, dict):
+        raise TypeError(f"out is {type(out)}, expected a dict")
+    others = [*arrays]
+    owners = {id(a if a.base is None else a.base) for a in arrays}
+    for name, shape in zip(names, shapes):
+        if name not in out:
+            raise ValueError(f"out lacks {name}")
+        target = out[name]
+        fits = type(target) is np.ndarray and target.flags.carray
+        if not fits or target.shape != shape or target.dtype != dtype:
+            raise ValueError(
+                f"out[{name!r}] must be a contiguous {dtype} array of shape {shape}"
+            )
+        owner = id(target if target.base is None else target.base)
+        if owner in owners and any(np.may_share_memory(target, a) for a in others):
+            raise ValueError(f"out[{name!r}] shares memory with another array")
+        owners.add(owner)
+        others.append(target)
+    return [out[name] for name in names]
+
+
+def _written(out, results, arrays):
+    """`out` with the results in its arrays; an error before any is written where one does not fit."""
+    shapes = [result.shape for result in results.values()]
+    _targets(out, results, shapes, next(iter(results.values())).dtype, arrays)
+    return _stored(out, results)
+
+
 def _stored(out, results):
     """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
-            if out[name].shape != result.shape or out[name].dtype != result.dtype:
-                raise ValueError(
-                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
-                )
             out[name][...] = result
     return out
 
 
 # sha256 of the text above:
-# 239de4420f38a5172367af087e82b58c05047fa913ad8f3a6449476b03ca4bf4
+# de84e551eb53bf1cdda4af9dce0824f0598a98fefc955c00ce3b9f63ca0c3714

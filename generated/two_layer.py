@@ -136,6 +136,15 @@ def _values(params):
     return [params[name] for name in PARAMS]
 
 
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
+
+
 def _converted(function, params, **inputs):
     """Call with Python floats in place of other numbers; gradients take their dtypes."""
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
@@ -158,9 +167,7 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = PARAMS[name] if name in PARAMS else INPUTS[name]
-    if value is None:
-        raise TypeError(f"missing the argument {name}")
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
     accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]
@@ -195,4 +202,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# d67692ca5185a5963da5519040313e4518743b01cfff15353e97be100cc9a067
+# ff6e0d0933d4f5f156705e4dbb100c288a3604380f43ea7ba1eab1a3967fa828

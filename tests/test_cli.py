@@ -77,6 +77,7 @@ def test_compile_from_stdin(home):
         (["--set", "H[1]=5", "--set", "N = 2"], {"settings": {"H[1]": 5, "N": 2}}),
         (["--wrt", "x,w"], {"wrt": ("x", "w")}),
         (["--wrt", "x", "--wrt", "w"], {"wrt": ("x", "w")}),
+        (["--wrt", "x,w,x", "--wrt", "w"], {"wrt": ("x", "w")}),
         (["--verify-ir"], {}),
         (["--limit", "100"], {}),
     ],
@@ -90,6 +91,16 @@ def test_a_superscript_may_be_written_as_in_the_model(home):
     text = "param w[1] = 2, w[2] = 3\ncost J = w[1] * w[2]"
     done = run("compile", "-", "--wrt", "w[2]", text=text)
     assert done.stdout == bpc.compile_source(text, "<stdin>", wrt=("w2",))
+
+
+def test_an_input_without_gradient_says_why(home):
+    text = "dim N\ninput user: int[N], x: [N]\nparam users: [9]\ncost J = sum(users[user] * x)"
+    done = run("compile", "-", "--wrt", "user", text=text)
+    assert done.stderr == "bpc: --wrt user: the input is int, not real; did you mean `users`?\n"
+    done = run("compile", "-", "--wrt", "y", text=text)
+    assert done.stderr == (
+        "bpc: --wrt y: no real param or input of this name; there are users, x\n"
+    )
 
 
 def test_the_output_names_the_model_without_its_directory(home):

@@ -6,6 +6,7 @@ import math
 import random
 import re
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -228,3 +229,18 @@ def test_usage(args, said):
     done = run("weight*x", *args)
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "slope"),
+    [
+        ("w^w^w^w", 10, math.inf),
+        ("w^-(w^w^w)", 10, 0),
+        ("sin(w^w^w)", 10, math.nan),
+        ("exp(w) / exp(w/2)^2 * w", 5000, 1),
+        ("where(w > 1, log(w), w^w^w^w)", 10, 0.1),
+    ],
+)
+def test_numbers_beyond_floats_are_not_spelt_out(text, at, slope):
+    found = evaluate(derivative(read(text), "w"), {"w": at})
+    np.testing.assert_allclose(found, slope)

@@ -875,6 +875,21 @@ def test_type_errors_of_scalars(level: int) -> None:
             m.value_and_grad(params, n)
 
 
+@each_level
+@pytest.mark.parametrize("shape", ["", ": [2]", ": [N]"])
+def test_masks_are_refused(shape: str, level: int) -> None:
+    """Where an entry is masked, no level could know what is meant."""
+    m = load(f"dim N\ninput x: [N]\nparam w{shape}\ncost J = sum(w) * sum(x)", level)
+    w, x = np.ones(() if not shape else 2), np.ones(2)
+    for given, name in (((np.ma.array(w, mask=w > 0), x), "w"), ((w, np.ma.array(x)), "x")):
+        for f in (m.cost, m.value_and_grad):
+            with pytest.raises(TypeError, match=f"^{name} is a masked array; "):
+                f({"w": given[0]}, given[1])
+    m = load("input x\nparam w\ncost J = w * x", level)
+    with pytest.raises(TypeError, match="^x is a masked array"):
+        m.cost({"w": 1.0}, np.ma.array(1.0))
+
+
 # Scalars on Python floats
 
 

@@ -86,21 +86,35 @@ def test_gradients_are_written_into_out(name: str, level: int) -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_what_out_must_be(level: int) -> None:
+    """The same at all levels; where it is not, nothing is written."""
     m, params, inputs = made("digits", level=level)
-    out = {k: np.empty_like(v) for k, v in params.items()}
-    for key, wrong in (
-        ("W1", np.empty((3, 3))),
-        ("W1", np.empty(params["W1"].shape, np.float32)),
-        ("b1", np.empty(2 * params["b1"].size)[::2]),
-        ("b1", params["b1"]),
-        ("b1", out["W1"][0, : params["b1"].size]),
+    out = {k: np.full_like(v, 7.0) for k, v in params.items()}
+    shape = params["b1"].shape
+    room = np.empty((2, *shape))
+    array = rf"out\['b1'\] must be a contiguous float64 array of shape \({shape[0]},\)"
+    shares = r"out\['b1'\] shares memory with another array"
+    lacking = {k: v for k, v in out.items() if k != "b1"}
+    for wrong, error, message in (
+        ({"b1": np.empty((3, 3))}, ValueError, array),
+        ({"b1": np.empty(shape, np.float32)}, ValueError, array),
+        ({"b1": np.empty(2 * shape[0])[::2]}, ValueError, array),
+        ({"b1": [0.0] * shape[0]}, ValueError, array),
+        ({"b1": 0.0}, ValueError, array),
+        ({"b1": params["b1"]}, ValueError, shares),
+        ({"b1": out["W1"][0, : shape[0]]}, ValueError, shares),
+        ({"b1": inputs["x"].reshape(-1)[: shape[0]]}, ValueError, shares),
+        (
+            {"b1": room[0], "b2": room[0][: params["b2"].size]},
+            ValueError,
+            shares.replace("b1", "b2"),
+        ),
+        (None, ValueError, "^out lacks b1$"),
+        (list(out.values()), TypeError, "^out is <class 'list'>, expected a dict$"),
     ):
-        if level < 2 and np.shape(wrong) == params[key].shape and wrong.dtype == np.float64:
-            continue  # a copy is stored, so it may be any array
-        with pytest.raises(ValueError, match=rf"out\['{key}'\] (must be|shares memory)"):
-            m.value_and_grad(params, **inputs, out={**out, key: wrong})
-    with pytest.raises(KeyError, match="b2"):
-        m.value_and_grad(params, **inputs, out={k: v for k, v in out.items() if k != "b2"})
+        given = {**out, **wrong} if isinstance(wrong, dict) else wrong or lacking
+        with pytest.raises(error, match=message):
+            m.value_and_grad(params, **inputs, out=given)
+        assert all((v == 7.0).all() for v in out.values())
 
 
 def test_a_thread_keeps_eight_workspaces_and_none_that_is_large() -> None:

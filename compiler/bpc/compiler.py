@@ -187,10 +187,15 @@ def differentiate(
 ) -> Program:
     """The program, prepared by the passes on the primal, with its `value_and_grad`."""
     by = {a.key: a.var for a in (*program.params, *program.inputs)}
+    reals = {key for key, var in by.items() if var.type.kind == "real"}
     for key in wrt:
-        if key not in by or by[key].type.kind != "real":
-            help = did_you_mean(key, by) or f"there are {', '.join(by)}"
-            raise UsageError(f"--wrt {key}: no real param or input of this name; {help}")
+        if key not in reals:
+            what = "no real param or input of this name"
+            if key in by:
+                what = f"the input is {by[key].type.kind}, not real"
+            known = [k for k in by if k in reals]
+            help = did_you_mean(key, known) or f"there are {', '.join(known) or 'none'}"
+            raise UsageError(f"--wrt {key}: {what}; {help}")
     targets = tuple(by[k] for k in wrt) if wrt else tuple(a.var for a in program.params)
 
     def prepare(function: Function) -> Function:

@@ -89,7 +89,7 @@ MESSAGES: dict[str, str] = {
     "BP222": "`{label}` fits {what} of the shape {shape}",
     "BP223": "an axis is named twice",
     "BP224": "the cost is one number, this has the shape {shape}",
-    "BP225": "the size of `{name}` cannot be found: it is in no shape of an input or param",
+    "BP225": "the size of `{name}` cannot be found: {why}",
     "BP226": "an array has at most {limit} axes, as in NumPy, not {rank}",
     # Networks
     "BP231": "`{option}` of `{name}` is {wanted}, not {found}",
@@ -98,6 +98,7 @@ MESSAGES: dict[str, str] = {
     "BP234": "`{name}`: {channels} channels do not fit the kernel {kernel} with groups={groups}",
     "BP235": "`output_pad` of {more} is not less than the stride, {stride}",
     "BP236": "`{name}`: a pad of {pad} is more than half of the window, {size}",
+    "BP237": "{what}",
     # Calls
     "BP301": "unknown function `{name}`",
     "BP303": "`{name}` is {what}, not a function",
@@ -226,8 +227,8 @@ class Problem(Exception):
         super().__init__(self.message)
 
     def at(self, span: Span, calls: tuple[Span, ...] = ()) -> Diagnostic:
-        """The same, at a place, and inside calls, the outermost first."""
-        return Diagnostic(self.code, self.message, span, self.help, calls)
+        """The same, at a place, and inside calls, the outermost first, unless the place knows them."""
+        return Diagnostic(self.code, self.message, span, self.help, calls or span.calls)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:

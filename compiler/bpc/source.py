@@ -43,11 +43,19 @@ class Source:
 
 @record(frozen=True, eq=True)
 class Span:
-    """The half-open range [start, end) of offsets into a source's text."""
+    """The half-open range [start, end) of offsets into a source's text.
+
+    What stands in a function that is inlined also knows the calls, the outermost first.
+    """
 
     source: Source
     start: int
     end: int
+    calls: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+
+    def inside(self, calls: tuple[Span, ...]) -> Span:
+        """The same place, reached by calls."""
+        return Span(self.source, self.start, self.end, calls) if calls else self
 
     @property
     def line(self) -> int:

@@ -143,6 +143,15 @@ def _values(params):
     return [params[name] for name in PARAMS]
 
 
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
+
+
 def _converted(function, params, **inputs):
     """Call with Python floats in place of other numbers; gradients take their dtypes."""
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
@@ -165,9 +174,7 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = PARAMS[name] if name in PARAMS else INPUTS[name]
-    if value is None:
-        raise TypeError(f"missing the argument {name}")
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
     accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]
@@ -207,4 +214,4 @@ def _exp(x):
 
 
 # sha256 of the text above:
-# 007ce4dfbb90a0a66edfa1bb160e17393005375ef5f67e9ff12522fe9cf12fde
+# ceb20f6fa7c60bb1846ae30f85afd7db9dc6163f655ba7bcf9ecacda645c3f23

@@ -101,6 +101,15 @@ def _values(params):
     return [params[name] for name in PARAMS]
 
 
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
+
+
 def _converted(function, params, **inputs):
     """Call with Python floats in place of other numbers; gradients take their dtypes."""
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
@@ -123,9 +132,7 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = PARAMS[name] if name in PARAMS else INPUTS[name]
-    if value is None:
-        raise TypeError(f"missing the argument {name}")
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
     accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]
@@ -148,4 +155,4 @@ def _one_dtype(named):
 
 
 # sha256 of the text above:
-# 4389e758f3341caa9575d7c9a70fb0dd62981c0d6bcb7c2a4cdd27fb32db8c82
+# c424b068d8f1ac75a49c049ded6e04cdc54c0555c66c45e39a2daa0759dfd220

@@ -103,6 +103,15 @@ def _values(params):
     return [params[name] for name in PARAMS]
 
 
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
+
+
 def _converted(function, params, **inputs):
     """Call with Python floats in place of other numbers; gradients take their dtypes."""
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
@@ -125,9 +134,7 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = PARAMS[name] if name in PARAMS else INPUTS[name]
-    if value is None:
-        raise TypeError(f"missing the argument {name}")
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
     accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]
@@ -159,4 +166,4 @@ def _div(x, y):
 
 
 # sha256 of the text above:
-# 3d824864cdee12291918aecd7274fcc3c110403cbfe415b7ec3d89474621cfa5
+# ba03e48cfb13acf052706971647387a6eb4cb2e0aebc9e8a2cf92e2d31320ab8

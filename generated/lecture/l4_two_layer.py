@@ -139,6 +139,15 @@ def _values(params):
     return [params[name] for name in PARAMS]
 
 
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
+
+
 def _converted(function, params, **inputs):
     """Call with Python floats in place of other numbers; gradients take their dtypes."""
     named = {**dict(zip(PARAMS, _values(params))), **inputs}
@@ -161,9 +170,7 @@ def _converted(function, params, **inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = PARAMS[name] if name in PARAMS else INPUTS[name]
-    if value is None:
-        raise TypeError(f"missing the argument {name}")
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
     accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]
@@ -198,4 +205,4 @@ def _pow(x, y):
 
 
 # sha256 of the text above:
-# 02cb2a3ece0d13be0498dfa38501a7c618f9f0af39eb7fa03df0d126e5f6be83
+# 880278de7b19db25081fefe9e53434f22d5c29f2d693079e1940e3a2b6e30fe9

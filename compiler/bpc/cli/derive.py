@@ -26,7 +26,7 @@ def _names(context: click.Context, param: click.Parameter, values: tuple[str, ..
     names = [re.sub(r"\s", "", name) for value in values for name in value.split(",")]
     if not all(names):
         raise click.BadParameter("a name is missing", context, param)
-    return names
+    return list(dict.fromkeys(names))
 
 
 def _place(
@@ -40,7 +40,7 @@ def _place(
 @click.argument("expression")
 @click.option(
     "--wrt", multiple=True, callback=_names, metavar="NAMES",
-    help="The names to derive by. Default: all of them.",
+    help="The names to derive by; each counts once. Default: all of them.",
 )  # fmt: skip
 @click.option(
     "--at", multiple=True, callback=_place, metavar="NAME=VALUE", help="Where to take its value."

@@ -49,11 +49,11 @@ def number_of(text: str) -> int | float | None:
 
 
 def listed(context: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[str]:
-    """Names given one by one or with commas; `w[1]` is `w1`, the key that it has in params."""
+    """Names given one by one or with commas, each once; `w[1]` is `w1`, its key in params."""
     names = [name.strip() for value in values for name in value.split(",")]
     if not all(names):
         raise click.BadParameter("a name is missing", context, param)
-    return [re.sub(r"\[(\d+)\]", r"\1", name) for name in names]
+    return list(dict.fromkeys(re.sub(r"\[(\d+)\]", r"\1", name) for name in names))
 
 
 def level(command: Command) -> Command:
@@ -76,7 +76,7 @@ def wrt(command: Command) -> Command:
     """Add `--wrt`."""
     return click.option(
         "--wrt", multiple=True, callback=listed, metavar="NAMES",
-        help="What the gradient is by, as in --wrt w,x. Default: all params.",
+        help="What the gradient is by, as in --wrt w,x; a name counts once. Default: all params.",
     )(command)  # fmt: skip
 
 

@@ -32,9 +32,7 @@ def _bind(params, inputs):
                 numbers.append(len(arrays))
                 arrays.append(value)
                 continue
-            if value is None:
-                raise TypeError(f"missing the argument {name}")
-            value = np.asarray(value)
+            value = _array(name, value)
         if kind != "real":
             value = _of_kind(name, value, kind)
         elif value.dtype is not dtype:
@@ -45,6 +43,15 @@ def _bind(params, inputs):
     for i in numbers:
         arrays[i] = np.asarray(arrays[i], dtype or np.float64)
     return arrays, dims
+
+
+def _array(name, value):
+    """What is no plain array as one; TypeError where it is missing, or has a mask to lose."""
+    if value is None:
+        raise TypeError(f"missing the argument {name}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; give plain data, as its filled(0)")
+    return np.asarray(value)
 
 
 def _of_kind(name, value, kind):

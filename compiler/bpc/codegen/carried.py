@@ -43,6 +43,7 @@ def sources(scalars: bool) -> dict[str, str]:
     steps |= functions("bpc.codegen", "workspace_text")
     if scalars:
         own = functions("bpc.codegen", "scalar_binding")
-        return {"_values": binding["_values"], **own, **functions("bpc.ops", "scalars"), **steps}
+        shared = {name: binding[name] for name in ("_values", "_array")}
+        return {**shared, **own, **functions("bpc.ops", "scalars"), **steps}
     networks = functions("bpc.ops", "network_helpers")
     return {**binding, **functions("bpc.ops", "helpers"), **networks, **steps}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bpc.codegen.binding import _values
+from bpc.codegen.binding import _array, _values
 
 # The generated module has its own.
 PARAMS: dict[str, str] = {}
@@ -38,9 +38,7 @@ def _numbers(params, inputs):
 def _plain(name, value):
     """The number as Python's own; TypeError or ValueError where it is none of its kind."""
     kind = PARAMS[name] if name in PARAMS else INPUTS[name]
-    if value is None:
-        raise TypeError(f"missing the argument {name}")
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.shape != ():
         raise ValueError(f"{name} has shape {array.shape}, expected a scalar")
     accepted = {"real": "f", "int": "iu", "bool": "b"}[kind]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from bpc.codegen.binding import _array
+
 # The generated module has its own.
 STACK_BYTES = 0
 
@@ -10,7 +12,7 @@ def _directions(what, given, keys, varied):
     """The arrays of a dict, each of the shape and dtype of what it goes with."""
     if not isinstance(given, dict) or set(given) != set(keys):
         raise ValueError(f"{what} has not exactly the names {', '.join(keys)}")
-    found = [np.asarray(given[key]) for key in keys]
+    found = [_array(f"{what} of {key}", given[key]) for key in keys]
     for key, array, v in zip(keys, found, varied):
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{what} of {key} has dtype {array.dtype}, expected reals")

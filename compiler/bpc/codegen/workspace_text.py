@@ -34,12 +34,16 @@ def _size(work):
 
 
 def _targets(out, names, shapes, dtype, arrays):
-    """The arrays of `out` for some results, or fresh ones; ValueError where one does not fit."""
+    """The arrays of `out` for some results, or fresh ones; an error where one does not fit."""
     if out is None:
         return [np.empty(shape, dtype) for shape in shapes]
+    if not isinstance(out, dict):
+        raise TypeError(f"out is {type(out)}, expected a dict")
     others = [*arrays]
     owners = {id(a if a.base is None else a.base) for a in arrays}
     for name, shape in zip(names, shapes):
+        if name not in out:
+            raise ValueError(f"out lacks {name}")
         target = out[name]
         fits = type(target) is np.ndarray and target.flags.carray
         if not fits or target.shape != shape or target.dtype != dtype:
@@ -54,14 +58,17 @@ def _targets(out, names, shapes, dtype, arrays):
     return [out[name] for name in names]
 
 
+def _written(out, results, arrays):
+    """`out` with the results in its arrays; an error before any is written where one does not fit."""
+    shapes = [result.shape for result in results.values()]
+    _targets(out, results, shapes, next(iter(results.values())).dtype, arrays)
+    return _stored(out, results)
+
+
 def _stored(out, results):
     """`out`, with results that do not stand there yet copied."""
     for name, result in results.items():
         if out[name] is not result:
-            if out[name].shape != result.shape or out[name].dtype != result.dtype:
-                raise ValueError(
-                    f"out[{name!r}] must be a {result.dtype} array of shape {result.shape}"
-                )
             out[name][...] = result
     return out
 

@@ -210,7 +210,8 @@ def _arrays(w: Writer, function: Function, inputs: Sequence[Argument], kernel: C
         return [*lines, f"    return dict({pairs})"]
     call = f"dict({pairs})"
     lines.append(f"    grads = {call}")
-    return [*lines, "    return float(value), grads if out is None else _stored(out, grads)"]
+    found = "grads if out is None else _written(out, grads, arrays)"
+    return [*lines, f"    return float(value), {found}"]
 
 
 def idle(

@@ -10,6 +10,7 @@ compute. No text of the user's ever reaches SymPy.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cache
@@ -80,13 +81,27 @@ def slope(expression: sympy.Expr, by: sympy.Symbol) -> sympy.Expr:
 
 def evaluate(expression: sympy.Expr, at: Mapping[str, float]) -> float:
     """The float nearest to an expression's value; NaN where that is no real number."""
-    exact = {symbol(name): sympy.Float(repr(float(v)), 30) for name, v in at.items()}
+    known: dict[Any, Any] = {symbol(n): sympy.Float(repr(float(v)), 30) for n, v in at.items()}
     try:
-        return float(sympy.N(expression.xreplace(exact), 30))
+        for node in sympy.postorder_traversal(expression):
+            if node.args and node not in known:
+                args = [known.get(a, a) for a in node.args]
+                if node.is_Pow:
+                    args[1] = _bounded(args[1])
+                elif node.is_Function:
+                    args = [_bounded(a) for a in args]
+                known[node] = node.func(*args)
+        return float(sympy.N(known.get(expression, expression), 30))
     except OverflowError:
         return math.inf
     except (TypeError, ValueError):
         return math.nan
+
+
+def _bounded(value: Any) -> Any:
+    """Infinity for a number beyond all floats: of a power by it SymPy would know every digit."""
+    huge = isinstance(value, sympy.Float | sympy.Rational) and abs(value) > sys.float_info.max
+    return sympy.sign(value) * sympy.oo if huge else value
 
 
 def _number(content: Any) -> Any:

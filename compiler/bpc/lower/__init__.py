@@ -89,13 +89,18 @@ def _unused(c: Context, name: str) -> str:
 def _check_dims(c: Context) -> None:
     """Every free dim must be readable off some argument's shape."""
     found: set[str] = set()
+    among: dict[str, str] = {}
     for argument in (*c.params, *c.inputs):
         for axis in argument.var.type.shape:
             found |= {d for d in [solvable(axis.size)] if d}
+            for name in axis.size.dims():
+                why = f"the size {axis.size} of `{argument.key}` does not give it alone"
+                among.setdefault(name, why)
     for name, span in c.dims.items():
         if name not in found:
             help = f"fix it, as in `dim {name} = 8`, or leave it out"
-            c.record(Problem("BP225", help, name=name), span)
+            why = among.get(name, "it is in no shape of an input or param")
+            c.record(Problem("BP225", help, name=name, why=why), span)
 
 
 def solvable(length: Size) -> str | None:

@@ -8,7 +8,8 @@ from inspect import signature as python_signature
 from typing import Any
 
 from bpc import lib, syntax
-from bpc.diagnostics import clip
+from bpc.diagnostics import Problem, clip
+from bpc.ir import Equation
 from bpc.lower import static
 from bpc.lower.arguments import bind
 from bpc.lower.context import Context, Failed, rule
@@ -123,6 +124,7 @@ def inline(c: Context, function: Function, node: syntax.Call, called: CallName |
     if called is not None and called.explicit:
         c.m.hint = instance.prefix.removesuffix(".")
     c.calls.append((function, node.span))
+    c.m.calls = (*c.m.calls, node.span)
     try:
         for p in definition.parameters:
             value = values[p.name] if p.name in values else c.meaning(p.default)
@@ -137,6 +139,7 @@ def inline(c: Context, function: Function, node: syntax.Call, called: CallName |
         raise
     finally:
         c.calls.pop()
+        c.m.calls = c.m.calls[:-1]
         instance.scopes.pop()
         c.scope, c.m.hint, c.owner = outer, hint, owner
     if result is None:
@@ -215,10 +218,21 @@ def _invoke(
         result = op.call(m, *values, **named)
     else:
         result = m.elementwise(name, *named.values())
+    for equation in m.body[mark:]:
+        _check_sizes(equation)
     if not isinstance(result, Expr) or result.type.rank:
         return simplest(result)
     numbers = [v.number for v in (*values, *named.values()) if isinstance(v, Expr)]
     return _known(c, name, result, mark, tuple(n for n in numbers if n is not None))
+
+
+def _check_sizes(equation: Equation) -> None:
+    """Refuse what no call could compute; what only a call can tell, the generated module checks."""
+    requires = OPS[equation.op].requires
+    if requires is not None:
+        for length, what in requires(*(a.type for a in equation.args), **dict(equation.attrs)):
+            if length.value is not None and length.value < 0:
+                raise Problem("BP237", what=what)
 
 
 def _known(c: Context, name: str, result: Expr, mark: int, given: tuple[Any, ...]) -> Any:

@@ -224,4 +224,5 @@ ROLES: dict[str, Callable[..., Any]] = {
     "Axis": axis,
     "NewAxis": new_axis,
     "Axes": axes,
+    "GivenAxes": axes,
 }

@@ -158,7 +158,12 @@ internal(
 def _reshape(m: Builder, x: Value, shape: Shape) -> Expr:
     known = product(a.size for a in shape if a is not None)
     if any(a is None for a in shape):
-        missing = AxisType(x.type.count / known if known.terms else size(0))
+        rest = x.type.count / known if known.terms else size(0)
+        if rest.constant is not None and rest.value is None:
+            wanted = ", ".join("-1" if a is None else str(a) for a in shape)
+            help = f"{x.type.count} entries are no multiple of {known}"
+            raise Problem("BP203", help, old=show(x.shape), new=f"[{wanted}]")
+        missing = AxisType(rest)
         shape = tuple(missing if a is None else a for a in shape)
     total = product(a.size for a in shape)
     if total != x.type.count:

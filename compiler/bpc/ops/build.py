@@ -93,11 +93,13 @@ class Expr:
 
 
 class Builder:
-    """Collects equations; `span`, `hint` and `adjoint` go on each that it writes."""
+    """Collects equations; `span` with its `calls`, `hint` and `adjoint` go on each that it writes."""
 
     def __init__(self, span: Span, hint: str = "", adjoint: bool = False) -> None:
         self.body: list[Equation] = []
         self.span, self.hint, self.adjoint = span, hint, adjoint
+        #: the calls that lead to the span
+        self.calls: tuple[Span, ...] = ()
         #: for the VJP at hand: which arguments have a gradient
         self.active: tuple[bool, ...] = ()
         #: how many masks of dropout there are
@@ -129,9 +131,8 @@ class Builder:
         (type,) = infer(*(a.type for a in args), **attrs)
         hint = f"{self.hint}_{name}" if self.hint else name
         out = Var(hint, type)
-        self.body.append(
-            Equation(name, args, (out,), self.span, tuple(attrs.items()), self.adjoint)
-        )
+        span = self.span.inside(self.calls)
+        self.body.append(Equation(name, args, (out,), span, tuple(attrs.items()), self.adjoint))
         return Expr(self, out)
 
     def called(self, value: Expr, name: str = "") -> Expr:
@@ -159,7 +160,8 @@ class Builder:
             args.append(self.fit(v, fitted))
         hint = f"{self.hint}_{name}" if self.hint else name
         out = Var(hint, full.with_kind(result))
-        self.body.append(Equation(name, tuple(args), (out,), self.span, (), self.adjoint))
+        span = self.span.inside(self.calls)
+        self.body.append(Equation(name, tuple(args), (out,), span, (), self.adjoint))
         return Expr(self, out)
 
     def fit(self, value: Value, type: Type) -> Atom:

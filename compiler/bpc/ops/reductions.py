@@ -20,7 +20,7 @@ from bpc.ops.cost import (
     per_entry,
     ratio,
 )
-from bpc.ops.roles import Axes, Flag, Value
+from bpc.ops.roles import Axes, Flag, GivenAxes, Value
 from bpc.ops.rows import MEAN, SUM, Meets, Rule, moves, reduces
 from bpc.types import NEW, ONE, Axis, Shape, Size, Type, product, size
 
@@ -337,17 +337,18 @@ MOST_CHOICES = 16  # arguments of max and min: they nest in the generated code
 
 
 def _choice(name: str, binary: str) -> Callable[..., Any]:
-    def call(m: Builder, *xs: Value, axis: Axes = None, keep: Flag = False) -> Expr:
+    def call(m: Builder, *xs: Value, axis: GivenAxes = None, keep: Flag = False) -> Expr:
         if len(xs) > MOST_CHOICES:
             takes = f"at most {MOST_CHOICES} arrays"
             help = f"join them: `{name}(stack(a, b, c), axis=0)`"
             raise Problem("BP306", help, name=name, takes=takes, given=len(xs))
         if len(xs) > 1:
-            if keep or axis != tuple(range(xs[0].type.rank)):
+            if keep or axis is not None:
                 help = f"of several arrays `{name}` is elementwise"
                 raise Problem("BP309", help, name=name, argument="keep" if keep else "axis")
             return m.elementwise(binary, *xs)
         x = m.real(xs[0]) if xs[0].type.kind == "bool" else xs[0]
+        axis = tuple(range(x.type.rank)) if axis is None else axis
         return m.emit(name, x, axes=axis, keep=keep) if x.type.rank else x
 
     return call

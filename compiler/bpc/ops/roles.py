@@ -18,6 +18,7 @@ Bool = Expr  # a bool array
 Axis = Any  # one axis of the first value: an int from 0
 NewAxis = Any  # one axis of the result, which has one more than the first value
 Axes = Any  # a tuple of axes of the first value, None: all
+GivenAxes = Any  # the same, None where they are not given
 Flag = bool  # true or false
 Integer = int  # an int known at compile time
 Real = float  # a number known at compile time

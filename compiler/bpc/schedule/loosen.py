@@ -21,22 +21,20 @@ from bpc.source import Span
 from bpc.types import ONE, Shape
 
 
-def loosen(function: Function, scalars: bool, start: Span, own: bool = True) -> Function:
+def loosen(
+    function: Function, scalars: bool, start: Span, own: bool = True,
+    numbers: set[Var] | None = None,
+) -> Function:  # fmt: skip
     """The function as NumPy needs it written; with `scalars`, as Python floats need it.
 
-    `start` is the place of what no equation says. Results have memory of their own; without `own`
-    they are for other functions of the plan, which take them as arrays of the call's dtype.
+    `start` is the place of what no equation says. Without `own`, results may share memory. `numbers`
+    has parameters that are Python's numbers, and takes in what the function computes of such.
     """
     if scalars:
         return function
     made: dict[Var, Equation] = {}
-    numbers: set[Var] = set()
-    body = _loosened(function.body, made, numbers)
-    if own:
-        results = _own(function, body, made, start)
-    else:
-        anchor = body[-1] if body else Equation("identity", (), (), start)
-        results = tuple(_filled(r, anchor, body, True, numbers) for r in function.results)
+    body = _loosened(function.body, made, set() if numbers is None else numbers)
+    results = _own(function, body, made, start) if own else function.results
     return live(Function(function.name, function.params, tuple(body), results, function.labels))
 
 

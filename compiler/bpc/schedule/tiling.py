@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from bpc.ir import Atom, Equation, Function, Var
+from bpc.ir import Atom, Equation, Function, Literal, Var
 from bpc.ops import OPS
 from bpc.ops.loops import Loop
 from bpc.plan import Buffer, Plan, Tiling
@@ -32,24 +32,37 @@ def tiled(
     if any(found.stored) or any(v not in function.results for v in summed[found.totals :]):
         return None  # rows that are not the first axis of a result: no memory for a tile of them
     after, order = _without(found, summed)
-    tile = assign(Plan(_copied(direct(loosen(found.tile, False, start)), found.totals), False))
+    numbers: set[Var] = set()
+    first = loosen(found.before, False, start, own=False, numbers=numbers)
+    plain = [isinstance(r, Literal) or r in numbers for r in first.results]
+    taken = found.tile.params[len(found.before.params) :]
+    loose = loosen(found.tile, False, start, numbers=_marked(taken, plain))
+    tile = assign(Plan(_copied(direct(loose), found.totals), False))
     if not tile.buffers and not any(isinstance(p, Var) for p in tile.places.values()):
         return None  # it goes through no memory twice that a cache could hold
     tile, loops = _by_steps(tile, dim(found.rows))
-    before = assign(Plan(loosen(found.before, False, start, own=False), False), given=False)
+    before = assign(Plan(first, False), given=False)
     called = dict(zip(found.before.results, before.function.results))
+    last = loosen(
+        _with_names(after, called), False, start, numbers=_marked(before.function.results, plain)
+    )
     return Tiling(
         dim=found.dim,
         rows=found.rows,
         before=before,
         tile=tile,
-        after=assign(Plan(loosen(_with_names(after, called), False, start), False)),
+        after=assign(Plan(last, False)),
         sliced=found.sliced,
         summed=summed,
         totals=found.totals,
         order=order,
         loops=loops,
     )
+
+
+def _marked(values: Sequence[Atom], plain: Sequence[bool]) -> set[Var]:
+    """The variables that are Python's numbers, as is said for each value."""
+    return {v for v, number in zip(values, plain) if number and isinstance(v, Var)}
 
 
 def _with_names(after: Function, called: Mapping[Atom, Atom]) -> Function:

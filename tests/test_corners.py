@@ -137,3 +137,23 @@ def test_level_and_names() -> None:
     with pytest.raises(bpc.UsageError, match="level 5: there are 0, 1, 2"):
         bpc.compile_source("param w\ncost J = w", level=5)
     assert "def jvp" in bpc.compile_source("param w\ncost J = w", emit="jvp", wrt="w")
+
+
+@pytest.mark.parametrize(
+    ("length", "found", "N"),
+    [
+        ("N-1", 3, 4),
+        ("4*N", 8, 2),
+        ("2*N+1", 7, 3),
+        ("N/2", 3, 6),
+        ("(N+1)/2", 3, 5),
+        ("3*N/2-1", 5, 4),
+    ],
+)
+def test_dims_are_read_off_linear_sizes(length, found, N):
+    for level in (0, 1, 2):
+        m = bpc.load(f"dim N\ninput x: [{length}]\nparam w\ncost J = sum(x) * w * N", level=level)
+        assert m.cost({"w": 1.0}, np.ones(found)) == found * N
+    if length in ("4*N", "2*N+1", "3*N/2-1"):
+        with pytest.raises(ValueError, match="^x has shape"):
+            m.cost({"w": 1.0}, np.ones(found - 1))

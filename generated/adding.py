@@ -328,9 +328,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -441,4 +443,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 2019a84192f3dc9307b68275a0197f93b6cf9ca2c7510b60c745e2d689fb7e1a
+# 2ff2f18218a0240a2d8b55c4736f7c254e4fd934f9c97344d3d49baa0d784b90

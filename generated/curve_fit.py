@@ -203,9 +203,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -284,4 +286,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 7975abf8cd71f359f6b2e2d667432fb60744aa9a147ad4e0920f64e0baee15be
+# 83e8f32fded71e2a26086c5280bdd8b93dccf764e05968477c2126c2b2545c49

@@ -207,9 +207,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -332,4 +334,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# de84e551eb53bf1cdda4af9dce0824f0598a98fefc955c00ce3b9f63ca0c3714
+# 5bff6234eff8b1c286e0e0c098d05ad4192e394f96d72997e6cdccef65f5f8c3

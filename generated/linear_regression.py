@@ -182,9 +182,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -263,4 +265,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# e1271328f8d4ce11183ec344844d52df68ff569ea30af1bb796a884d13d4438f
+# 4a51f6c10395e02cdc6e978f158787c864cabe962a6b5f8345bd6823a7ab4a18

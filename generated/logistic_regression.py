@@ -182,9 +182,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -275,4 +277,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 53c68ceaf519b2f9bb82ff8a307c7f3e9583d8309d7674eed6d5ae6626ffac8d
+# 58e6df8bf7ec5124aef90a7d04d12fd3415c8947f4abdee56bc86f504ab643c9

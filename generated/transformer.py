@@ -1013,9 +1013,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -1189,4 +1191,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# f0d5826adbc1c12e7f07443951bba99a283bf36360e81b05b6b9acae0f3ba8ae
+# 3f701c8444049718a27e3c86971f8bb399f4d731fc73c23aef22f973ef838885

@@ -310,9 +310,11 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        known = "".join(f", {dim} = {size}" for dim, size in known.items())
         raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
 
 
@@ -403,4 +405,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 4e21582af01a3f73c7084b5f278108ee3a1804d649f4b7cea62197d81c92bf5d
+# 51726caf94ea510861c7141ecd6f0e53df143c538f3493e74a8c513acdb77b95

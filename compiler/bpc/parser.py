@@ -26,11 +26,12 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from bpc import syntax
 from bpc.diagnostics import BpcError, Diagnostic, Problem, clip
-from bpc.fragments import NESTING_LIMIT, Fragment, Lexeme, cut
-from bpc.source import Source
+from bpc.fragments import NESTING_LIMIT, Fragment, Lexeme, cut, unknown
+from bpc.source import Source, Span
 from bpc.syntaxerrors import Mistake, explain
 from bpc.treebuilder import CALLBACKS
 
+HALF = re.compile("[\ud800-\udfff]")
 NESTING = frozenset(("LPAR", "LSQB", "LBRACE", "POWER", "ELSE", "NOT", "MINUS"))
 
 
@@ -50,12 +51,20 @@ def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
         for fragment in fragments:
             reader.read(fragment)
         diagnostics += more + reader.diagnostics
+        diagnostics += _halves(source, {d.span.start for d in diagnostics})
         diagnostics.sort(key=lambda d: (d.span.start, d.span.end))
         lost = reader.lost.union(x.text for x in foreign)
         return syntax.Model(source, reader.finish(source), frozenset(lost)), diagnostics
     finally:
         if collecting:
             gc.enable()
+
+
+def _halves(source: Source, known: set[int]) -> Iterator[Diagnostic]:
+    """Surrogates alone, which no file in UTF-8 has: an error in a comment too."""
+    for found in () if source.text.isascii() else HALF.finditer(source.text):
+        if found.start() not in known:
+            yield unknown(found[0]).at(Span(source, *found.span()))
 
 
 class _KeepUnknown:

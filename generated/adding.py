@@ -328,10 +328,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -441,4 +443,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 2019a84192f3dc9307b68275a0197f93b6cf9ca2c7510b60c745e2d689fb7e1a
+# 56433aedac2db46cd7cb5cdd9dcf1b27f104f7e0b27d86d000993f8de5cbeb3e

@@ -203,10 +203,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -284,4 +286,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 7975abf8cd71f359f6b2e2d667432fb60744aa9a147ad4e0920f64e0baee15be
+# 5aa8e703e8ccd6aee8961639b7467f0d8c0fa2679cca3756c38723d95d843011

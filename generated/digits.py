@@ -207,10 +207,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -332,4 +334,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# de84e551eb53bf1cdda4af9dce0824f0598a98fefc955c00ce3b9f63ca0c3714
+# 0ee6fb95a2c2d8d72c783911e98f73112e52481d7e2665231df5f88a86d7bfb0

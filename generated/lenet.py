@@ -322,10 +322,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -544,4 +546,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# e6846b188ed3fc9822f69e36abc91ba57b1359312fb86dde84f6bc3c556669c3
+# 46182e9dc2c13f2a748e64a3f73ad166dbc5c8ad7b20b13547d6c1cc6c36e1ea

@@ -182,10 +182,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -263,4 +265,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# e1271328f8d4ce11183ec344844d52df68ff569ea30af1bb796a884d13d4438f
+# 2fc206bf0d0d894e7be72789bb4928ee1a9e9039ef30582c9ec365b3698c04bb

@@ -182,10 +182,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -275,4 +277,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 53c68ceaf519b2f9bb82ff8a307c7f3e9583d8309d7674eed6d5ae6626ffac8d
+# e7bd934bb9a858db844b21210f66d0519a24d1e3a4e34ac5025d2781dac354b2

@@ -231,10 +231,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -375,4 +377,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 3797e4e951778f4f7b1de9e4f55d364d17bf988a24909fd996a62266cedf14eb
+# 686b2e20f076bfeef005002dc72d771f3ac2f91ffdb0d2befe71b0f65c7552dc

@@ -385,10 +385,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -476,4 +478,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 1ace745b3d5a162aa4ccf71c494997984b843abb3a158bbfdd140dff541bbb70
+# 1ec6ef7f55de8cb63d2707999f52ca19912b186e40d67f4a0ec18336b9539486

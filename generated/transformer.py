@@ -1013,10 +1013,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -1189,4 +1191,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# f0d5826adbc1c12e7f07443951bba99a283bf36360e81b05b6b9acae0f3ba8ae
+# 80dc70187cb1532ea3b8670e74a4b03bb42b8ac78b8cbaef2e0f73087e08fd7b

@@ -310,10 +310,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _unravel(vector, shapes):
@@ -403,4 +405,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 4e21582af01a3f73c7084b5f278108ee3a1804d649f4b7cea62197d81c92bf5d
+# 4a469b836de9c3a51efb25bbf46f62de98d1834af8335670199cc7c079116bb9

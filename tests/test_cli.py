@@ -93,6 +93,13 @@ def test_a_superscript_may_be_written_as_in_the_model(home):
     assert done.stdout == bpc.compile_source(text, "<stdin>", wrt=("w2",))
 
 
+def test_a_report_says_which_level_it_is_of(home):
+    said = run("compile", "model.bp", "-o", "m.py", "--report", "-O0").stderr.splitlines()
+    assert said[0] == "bpc: at -O0 all functions run whole; at -O2:"
+    again = run("compile", "model.bp", "-o", "m.py", "--report", "-O2", "--force").stderr
+    assert said[1:] == again.splitlines()
+
+
 def test_an_input_without_gradient_says_why(home):
     text = "dim N\ninput user: int[N], x: [N]\nparam users: [9]\ncost J = sum(users[user] * x)"
     done = run("compile", "-", "--wrt", "user", text=text)
@@ -410,6 +417,7 @@ def test_ops_as_markdown(home):
         (["compile", "model.bp", "--set", "HH[1]=2"], "--set HH[1]: "),
         (["compile", "model.bp", "--wrt", "ww"], "--wrt ww: "),
         (["compile", "model.bp", "--wrt", ","], "a name is missing"),
+        (["compile", "model.bp", "--tile", "5"], "a tile of 5 rows at level 1: only -O2 works in"),
         (["compile", "model.bp", "--limit", "0"], "--limit"),
         (["compile"], "MODEL"),
         (["check"], "FILES"),

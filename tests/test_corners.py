@@ -201,3 +201,34 @@ def test_sizes_too_long_for_tiles() -> None:
     x, k = np.ones((2, 7, 6, 2)) / 3, np.ones((3, 3, 2, 2)) / 4
     found = [bpc.load(text, level=n, emit=("hvp",)).hvp({"k": k}, {"k": k}, x) for n in (0, 2)]
     np.testing.assert_allclose(found[1]["k"], found[0]["k"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("length", "found", "N"),
+    [
+        ("N-1", 3, 4),
+        ("4*N", 8, 2),
+        ("2*N+1", 7, 3),
+        ("N/2", 3, 6),
+        ("(N+1)/2", 3, 5),
+        ("3*N/2-1", 5, 4),
+    ],
+)
+def test_dims_are_read_off_linear_sizes(length, found, N):
+    for level in (0, 1, 2):
+        m = bpc.load(f"dim N\ninput x: [{length}]\nparam w\ncost J = sum(x) * w * N", level=level)
+        assert m.cost({"w": 1.0}, np.ones(found)) == found * N
+    if length in ("4*N", "2*N+1", "3*N/2-1"):
+        with pytest.raises(ValueError, match="^x has shape"):
+            m.cost({"w": 1.0}, np.ones(found - 1))
+
+
+def test_errors_of_shapes_tell_sizes_that_are_known():
+    text = "dim N, D = 3, H[1] = 2\ninput x: [N, D], z: [N, H[1], 4]\nparam w\ncost J = (sum(x) + sum(z)) * w"
+    for level in (0, 1, 2):
+        m = bpc.load(text, level=level)
+        with pytest.raises(ValueError, match=r"^x has shape \(2, 4\), expected \[N, D\], D = 3$"):
+            m.cost({"w": 1.0}, np.ones((2, 4)), np.ones((2, 2, 4)))
+        said = r"^z has shape \(5, 3, 4\), expected \[N, H1, 4\], N = 2, H1 = 2$"
+        with pytest.raises(ValueError, match=said):
+            m.cost({"w": 1.0}, np.ones((2, 3)), np.ones((5, 3, 4)))

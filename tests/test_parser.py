@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import bpc
 from bpc import parser, syntax
 from bpc.parser import parse
 from bpc.source import Source
@@ -410,3 +411,15 @@ def test_the_table_is_what_lark_makes_and_another_grammars_is_not_used(
             found.cache_clear()
         assert len(parser._table().states) == states
     assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("text", ["param w # \ud800", "param w = \udfff", 'a = einsum("\ud800")'])
+def test_half_a_character_is_an_error_at_its_place(text):
+    """Of text from Python: no file has it."""
+    with pytest.raises(bpc.BpcError) as error:
+        bpc.load(f"{text}\ncost J = 1")
+    (found,) = [d for d in error.value.diagnostics if d.code == "BP001"]
+    assert found.span.text in "\ud800\udfff" and found.message.startswith(
+        "unexpected character U+D"
+    )
+    assert "\ufffd" in found.render()

@@ -64,6 +64,8 @@ def compile_source(
     """
     if level not in ADJOINT:
         raise UsageError(f"level {level}: there are {', '.join(map(str, ADJOINT))}")
+    if tile is not None and level < 2:
+        raise UsageError(f"a tile of {tile} rows at level {level}: only -O2 works in tiles")
     source = Source(name, text.removeprefix("\ufeff"))
     targets, extras = names(wrt, emit)
     done = timings or _unwatched

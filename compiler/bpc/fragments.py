@@ -96,7 +96,7 @@ class _Cutter:
                 self._close_bracket(lexeme)
             case "UNKNOWN":
                 self.current.append(lexeme)
-                self._fault(_unknown(lexeme.text), lexeme.span)
+                self._fault(unknown(lexeme.text), lexeme.span)
             case _:
                 self.current.append(lexeme)
 
@@ -201,9 +201,19 @@ def _column(lexeme: Lexeme) -> int:
     return lexeme.source.position(lexeme.start)[1]
 
 
-def _unknown(character: str) -> Problem:
+#: characters that look like the language's, or do its work elsewhere, by what is meant
+MEANT = {
+    "not": "!", "and": "&", "or": "|", "*": "×·⋅∗", "/": "÷∕", "-": "−–—‐‑", "<=": "≤", ">=": "≥",
+    "!=": "≠", "inf": "∞", "sqrt": "√",
+}  # fmt: skip
+HELPS = {c: f"write `{word}`" for word, characters in MEANT.items() for c in characters}
+HELPS |= dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", "take it out: it has no width")
+
+
+def unknown(character: str) -> Problem:
+    """What is wrong with a character that the language does not have."""
     if character in "\"'":
         return Problem("BP007")
-    helps = {"!": "write `not`", "&": "write `and`", "|": "write `or`"}
+    help = "write a plain space" if character.isspace() else HELPS.get(character)
     shown = f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
-    return Problem("BP001", helps.get(character), character=shown)
+    return Problem("BP001", help, character=shown)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pkgutil import get_data
@@ -18,12 +19,13 @@ from zlib import crc32
 
 from bpc import syntax
 from bpc.diagnostics import BpcError, Diagnostic, Problem, clip
-from bpc.fragments import NESTING_LIMIT, Fragment, Lexeme, cut
+from bpc.fragments import NESTING_LIMIT, Fragment, Lexeme, cut, unknown
 from bpc.lalr import Stack, Table, Unexpected
-from bpc.source import Source
+from bpc.source import Source, Span
 from bpc.syntaxerrors import Mistake, explain
 from bpc.treebuilder import CALLBACKS
 
+HALF = re.compile("[\ud800-\udfff]")
 NESTING = frozenset(("LPAR", "LSQB", "LBRACE", "POWER", "ELSE", "NOT", "MINUS"))
 
 
@@ -43,12 +45,20 @@ def parse(source: Source) -> tuple[syntax.Model, list[Diagnostic]]:
         for fragment in fragments:
             reader.read(fragment)
         diagnostics += more + reader.diagnostics
+        diagnostics += _halves(source, {d.span.start for d in diagnostics})
         diagnostics.sort(key=lambda d: (d.span.start, d.span.end))
         lost = reader.lost.union(x.text for x in foreign)
         return syntax.Model(source, reader.finish(source), frozenset(lost)), diagnostics
     finally:
         if collecting:
             gc.enable()
+
+
+def _halves(source: Source, known: set[int]) -> Iterator[Diagnostic]:
+    """Surrogates alone, which no file in UTF-8 has: an error in a comment too."""
+    for found in () if source.text.isascii() else HALF.finditer(source.text):
+        if found.start() not in known:
+            yield unknown(found[0]).at(Span(source, *found.span()))
 
 
 def table_text() -> str:

@@ -11,7 +11,7 @@ import click
 from bpc.cli import options
 from bpc.cli.app import FileError
 from bpc.cli.files import read, reason, shown
-from bpc.cli.show import renamed, tiles
+from bpc.cli.show import renamed, say, tiles
 from bpc.cli.timings import Timings
 from bpc.codegen.check import OutputError, check_output
 from bpc.compiler import compile_source
@@ -76,6 +76,8 @@ def command(
             emit=emit, limit=limit, verify_ir=verify_ir, tile=tile, timings=done,
         )  # fmt: skip
         if report:
+            if level != "2":
+                say(f"at -O{level} all functions run whole; at -O2:")
             tiles(tilings(source, settings=dict(settings), wrt=wrt, emit=emit, limit=limit))
     except BpcError as error:
         raise BpcError(renamed(error.diagnostics, shown(model))) from None

@@ -83,10 +83,12 @@ def _fit(name, value, shape, dims):
         fits = fits and (want is None or have == want)
     if not fits:
         text = {**PARAMS, **INPUTS}[name].partition(" ")[2] or "a scalar"
-        known = "".join(
-            f", {dim} = {size}" for dim, size in before.items() if dim in shape
-        )
-        raise ValueError(f"{name} has shape {value.shape}, expected {text}{known}")
+        known = {want: before[want] for want in shape if want in before}
+        for label, want in zip(text.strip("[]").split(", "), shape):
+            if isinstance(want, int) and label != str(want):
+                known[label] = want
+        text += "".join(f", {dim} = {size}" for dim, size in known.items())
+        raise ValueError(f"{name} has shape {value.shape}, expected {text}")
 
 
 def _expect(name, value, shape):

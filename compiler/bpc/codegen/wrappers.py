@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from math import lcm
 
 from bpc.codegen import expression, layout, workspaces
 from bpc.codegen.context import FORWARD, Writer, bare, described, plain
@@ -381,16 +383,18 @@ def _sizes(w: Writer, arguments: Sequence[Argument]) -> list[str]:
 
 def _solve(length: Size, dim: str, have: str) -> str | None:
     """The dim from what the length a*dim + b is, as text."""
-    if length.dims() != {dim}:
+    coefficients = dict(length.terms)
+    slope, offset = coefficients.pop(((dim, 1),), None), coefficients.pop((), Fraction(0))
+    if slope is None or coefficients:
         return None
-    zero, one = length.substitute({dim: size(0)}), length.substitute({dim: size(1)})
-    slope, offset = (one - zero).value, zero.value
-    if slope is None or offset is None or length != dim_of(dim) * size(slope) + size(offset):
-        return None
-    text = have if not offset else f"{have} {'-' if offset > 0 else '+'} {abs(offset)}"
+    common = lcm(slope.denominator, offset.denominator)
+    slope, offset = slope * common, offset * common
+    text = have if common == 1 else f"{have} * {common}"
+    if offset:
+        text += f" {'-' if offset > 0 else '+'} {abs(offset)}"
     if slope == 1:
         return text
-    return f"({text}) // {slope}" if offset else f"{text} // {slope}"
+    return f"({text}) // {slope}" if text != have else f"{text} // {slope}"
 
 
 def _requirements(w: Writer, function: Function) -> list[str]:

@@ -156,10 +156,12 @@ def _dims(path: str, inputs: Mapping[str, Spec], arrays: Arrays) -> dict[str, in
     dims: dict[str, int] = {}
     source: dict[str, str] = {}
     for name, array in arrays.items():
-        shape = inputs[name].shape
+        shape, text = inputs[name].shape, inputs[name].text.partition(" ")[2]
         known = ""
         fits = len(shape) == array.ndim
-        for have, want in zip(array.shape, shape):
+        for have, want, label in zip(array.shape, shape, text.strip("[]").split(", ")):
+            if isinstance(want, int) and label != str(want):
+                known += f", {label} = {want}"
             if isinstance(want, str):
                 if want in source:
                     known += f", {want} = {dims[want]} as in {source[want]}"
@@ -167,6 +169,6 @@ def _dims(path: str, inputs: Mapping[str, Spec], arrays: Arrays) -> dict[str, in
                 want = dims.setdefault(want, have)
             fits = fits and want in (None, have)
         if not fits:
-            text = inputs[name].text.partition(" ")[2] or "a scalar"
-            raise TrainingError(f"{path}: {name} has shape {array.shape}, expected {text}{known}")
+            wanted = f"{text or 'a scalar'}{known}"
+            raise TrainingError(f"{path}: {name} has shape {array.shape}, expected {wanted}")
     return dims

@@ -28,6 +28,7 @@ from bpc.passes import (
     join,
     name,
     propagate,
+    regroup,
     share,
     simplify,
     sink,
@@ -69,6 +70,7 @@ PASSES = {
     "sums": sums,
     "turn_rows": turn_rows,
     "chain": chain,
+    "regroup": regroup,
 }
 ON_PRIMAL = ("chain", "stabilise", "guard", "name", "gates", "share")
 
@@ -100,7 +102,7 @@ def before(path):
         )
     if which == "turn_loops":
         cost = run(tidy(cost), LOOPS[2], check=True)
-    if which in ("factors", "sums", "turn_rows"):
+    if which in ("factors", "regroup", "sums", "turn_rows"):
         cost = tidy(expand(cost))
     if which in ("dce", "hoist", "images", "sink", "unstack"):  # what simplifying leaves dead
         cost = simplify(cost)

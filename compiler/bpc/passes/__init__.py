@@ -22,6 +22,7 @@ from bpc.passes.images import images
 from bpc.passes.join import join
 from bpc.passes.name import name
 from bpc.passes.propagate import propagate
+from bpc.passes.regroup import regroup
 from bpc.passes.share import share
 from bpc.passes.simplify import simplify
 from bpc.passes.sink import sink
@@ -59,6 +60,6 @@ WRITTEN_OUT: dict[int, tuple[Pass, ...]] = {
     1: (),
     2: (
         *(unstack, images, turn_loops, expand, propagate, simplify, cse, factors, simplify, cse),
-        *(turn_rows, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
+        *(regroup, turn_rows, simplify, cse, sums, propagate, simplify, cse, hoist, cse, dce),
     ),
 }

@@ -75,7 +75,7 @@ def imported_from(path):
     return module
 
 
-def measure(threads, workload, contender, module=None, rounds=3, enough=4.0):
+def measure(threads, workload, contender, module=None, rounds=5, enough=6.0):
     """What `child` finds in new processes: medians. Fewer rounds once enough seconds are spent."""
     line = [sys.executable, "-m", "benchmarks.first", str(threads), workload, contender]
     found = []

@@ -634,7 +634,9 @@ def test_near_the_largest_number(
 def test_products_that_overflow_beside_products_that_do_not(level: int) -> None:
     """`a * c` is inf and `a * b * c` 0: one is not computed by the other."""
     m = load("param a: [2], b: [2], c: [2]\ncost J = sum(tanh(a * c)) + sum(a * b * c)", level)
-    values = {k: np.array(v) for k, v in (("a", [1e200, 1]), ("b", [0, 2]), ("c", [1e200, 3]))}
+    values = {
+        k: np.array(v, float) for k, v in (("a", [1e200, 1]), ("b", [0, 2]), ("c", [1e200, 3]))
+    }
     with np.errstate(over="ignore"):
         assert m.value_and_grad(values)[0] == pytest.approx(7 + math.tanh(3), rel=1e-15)
 

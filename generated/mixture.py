@@ -301,8 +301,8 @@ def _at_place(x, places, out=None):
 
 
 def _exp_less(x, shift, out=None):
-    """exp(x - shift)."""
-    if np.count_nonzero(shift):
+    """exp(x - shift), in one sweep into memory that is there where the shift is 0."""
+    if out is None or np.count_nonzero(shift):  # else the result has the shape of both
         x = np.subtract(x, shift, out)
     return np.exp(x, out)
 
@@ -377,4 +377,4 @@ def _stored(out, results):
 
 
 # sha256 of the text above:
-# 686b2e20f076bfeef005002dc72d771f3ac2f91ffdb0d2befe71b0f65c7552dc
+# 2204f8eb984a20b92545b12e28e5244437f326dae0155d6101b9cf5fba276278

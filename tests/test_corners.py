@@ -150,6 +150,17 @@ def test_level_and_names() -> None:
     assert "def jvp" in bpc.compile_source("param w\ncost J = w", emit="jvp", wrt="w")
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("rows", [0, 2])
+def test_exponentials_without_a_shift_have_the_shape_of_both(rows: int, level: int) -> None:
+    """The largest of each row is 0, and the rows are no axis of what they are computed from."""
+    text = "dim N\ninput x: [N]\nparam c: [3, 4]\n"
+    m = bpc.load(f"{text}cost J = sum(logsumexp(tanh(c * ones(N, 3, 4)), axis=2))", level=level)
+    value, grads = m.value_and_grad({"c": np.zeros((3, 4))}, np.ones(rows))
+    np.testing.assert_allclose(value, rows * 3 * np.log(4), rtol=1e-14)
+    np.testing.assert_allclose(grads["c"], np.full((3, 4), rows / 4), rtol=1e-14)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 300])
 @pytest.mark.parametrize("mean, w", [("x @ A", 1), ("(x * w) @ A", 2)])
 def test_a_number_that_tiles_take_is_of_the_dtype_of_the_call(mean, w, rows):

@@ -327,8 +327,8 @@ def _turned(x, out=None):
 
 
 def _exp_less(x, shift, out=None):
-    """exp(x - shift)."""
-    if np.count_nonzero(shift):
+    """exp(x - shift), in one sweep into memory that is there where the shift is 0."""
+    if out is None or np.count_nonzero(shift):  # else the result has the shape of both
         x = np.subtract(x, shift, out)
     return np.exp(x, out)
 

@@ -111,9 +111,8 @@ def test_every_example_with_arrays_is_measured() -> None:
     assert {p.name for p in paths if "[" in p.read_text()} - {"two_layer.bp"} == set(EXAMPLES)
 
 
-@pytest.mark.parametrize(
-    ("level", "dtype"), [(0, "float64"), (1, "float32"), (2, "float32"), (2, "float64")]
-)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("name", [*EXAMPLES, *NETWORKS])
 def test_peak_bytes_are_those_measured(name: str, level: int, dtype: str) -> None:
     text = NETWORKS.get(name) or (ROOT / "examples" / name).read_text()

@@ -244,7 +244,7 @@ def test_slice_text(start: object, stop: object, step: object, shape: str) -> No
     assert ast.dump(load(f"y[{index}]")) == ast.dump(load(f"y[{plain}]"))
 
 
-@settings(EXAMPLES, max_examples=500)
+@settings(EXAMPLES, max_examples=800)
 @given(INDENTS, TARGETS, CODES, COMMENTS)
 def test_statement(indent: int, target: str, code: Code, comment: str | None) -> None:
     line = f"{target} = {code.text}" + (f"  # {comment}" if comment else "")

@@ -919,8 +919,8 @@ def test_without_steps_nothing_raises() -> None:
 
 
 def test_loops_in_loops_compile_soon() -> None:
-    """What is asked of a loop is asked once: 12 deep is no matter."""
-    depth = 12
+    """What is asked of a loop is asked once: 14 deep is no matter."""
+    depth = 14
     lines = ["param a, b"]
     for k in range(depth):
         start = f"h{k - 1} * a" if k else "b"

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -368,16 +367,6 @@ def test_two_thousand_long_statements_parse() -> None:
     text = "".join(f"y[{i}] = {line}\n" for i in range(2000))
     model, _ = parse(Source("test.bp", text))
     assert len(model.statements) == 2000
-
-
-def test_lark_is_imported_by_one_module_alone() -> None:
-    root = Path(syntax.__file__).parent
-    users = [
-        p.name
-        for p in root.rglob("*.py")
-        if re.search(r"^(from|import) lark", p.read_text(), re.MULTILINE)
-    ]
-    assert users == ["larktable.py"]
 
 
 def test_table_is_of_the_grammar(update: bool) -> None:

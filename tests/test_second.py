@@ -141,9 +141,8 @@ def check_gradient_in_an_expression(name: str, plain: ModuleType) -> None:
         np.testing.assert_allclose(grads[key], product, rtol=1e-9, atol=1e-11 * scale, err_msg=name)
 
 
-@pytest.mark.parametrize(
-    ("name", "level"), [(name, (1, 2)[i % 2]) for i, name in enumerate(SMOOTH)]
-)  # they take turns; -O0 has the columns of -O1
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_matrices(name: str, level: int) -> None:
     """hessian has hvp's columns; jacobian times a vector is the slope of the outputs."""
     call = some(name)[0]
@@ -206,7 +205,7 @@ def test_second_derivative_of_scalars(name: str) -> None:
     second = "".join(f"u_{a}{b} = grad(grad(u, {a}), {b})\n" for a, b in pairs)
     listed = ", ".join(f"u_{a}{b}" for a, b in pairs)
     for extra in ("", "output e = zeros(3)\n"):
-        for level in (0, 2):
+        for level in LEVELS:
             plain = bpc.load(f"{head}{extra}cost J = u", level=level, emit=("hessian", "hvp"))
             nested = bpc.load(f"{head}{second}{extra}output {listed}\ncost J = u", level=level)
             assert ("_converted" in vars(plain)) == (not extra)

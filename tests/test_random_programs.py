@@ -16,7 +16,7 @@ from oracle import Unsettled, check_gradient
 from programs import Maker, Program, agree, draw, everything, taken
 
 WANTED = int(os.environ.get("BPC_PROGRAMS", "0"))
-COUNT = WANTED or 60
+COUNT = WANTED or 40
 settled: list[bool] = []
 
 

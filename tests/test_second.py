@@ -141,7 +141,7 @@ def check_gradient_in_an_expression(name: str, plain: ModuleType) -> None:
         np.testing.assert_allclose(grads[key], product, rtol=1e-9, atol=1e-11 * scale, err_msg=name)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [1, 2])  # -O0 has the columns of -O1
 @pytest.mark.parametrize("name", SMOOTH)
 def test_matrices(name: str, level: int) -> None:
     """hessian has hvp's columns; jacobian times a vector is the slope of the outputs."""
